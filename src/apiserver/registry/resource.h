@@ -1,0 +1,88 @@
+// What the API server knows of a resource beyond its type: one row each, in resources.cc.
+//
+// Strategy functions are pure: they see values and nothing else, so each rule is a row of a table
+// test. A null function has nothing to do. Sources: pkg/registry/*/strategy.go of Kubernetes for what
+// happens when, not for code.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kist/api/field_errors.h"
+#include "kist/api/json.h"
+#include "kist/api/schema.h"
+
+namespace kist::apiserver {
+
+struct Strategy {
+  // Fills defaults that the schema cannot declare (conditional ones), on what clients sent.
+  void (*set_defaults)(api::Value& object, api::Allocator&) = nullptr;
+  // Before a create is validated: reset status and what only the server sets.
+  void (*prepare_create)(api::Value& object, api::Allocator&) = nullptr;
+  // Before an update is validated: keep what clients may not change. `status` is kept by the registry.
+  void (*prepare_update)(api::Value& next, const api::Value& old, api::Allocator&) = nullptr;
+  void (*prepare_status_update)(api::Value& next, const api::Value& old, api::Allocator&) = nullptr;
+  void (*validate)(const api::Value& object, api::FieldErrors&) = nullptr;
+  void (*validate_update)(const api::Value& next, const api::Value& old, api::FieldErrors&) = nullptr;
+  void (*validate_status_update)(const api::Value& next, const api::Value& old,
+                                 api::FieldErrors&) = nullptr;
+  // Warning headers about what a client sent (deprecated fields, insecure choices). `old` may be null.
+  void (*warnings)(const api::Value& next, const api::Value* old,
+                   std::vector<std::string>& out) = nullptr;
+  api::NameCheck name_check = nullptr;  // null: any path segment
+
+  bool generation = false;                   // metadata.generation counts changes of spec
+  bool unconditional_update = true;          // PUT without resourceVersion is allowed
+  bool create_on_update = false;             // PUT of what is missing creates it
+  bool graceful_delete = false;              // Pods: deletionGracePeriodSeconds
+};
+
+enum class ColumnType : uint8_t { kString, kInteger, kNumber, kBoolean, kDate };
+
+// A column of `kubectl get`. Cells come from print(), in the order of the columns.
+struct Column {
+  std::string_view name;
+  std::string_view type;    // "string", "integer", "date"
+  std::string_view format;  // "name" for the first
+  int priority = 0;         // 1: only with -o wide
+  std::string_view doc;
+};
+
+struct Printer {
+  std::span<const Column> columns;
+  // Appends one cell per column to the array `cells`. `now` is in Unix seconds.
+  void (*print)(const api::Value& object, int64_t now, api::Value& cells, api::Allocator&) = nullptr;
+  // Row conditions (Pods: Completed); may be null.
+  void (*conditions)(const api::Value& object, api::Value& out, api::Allocator&) = nullptr;
+};
+
+enum class Lifetime : uint8_t { kDurable, kLazy };
+
+// One served group/version/resource. Several rows may share a storage (events in "" and in
+// events.k8s.io): then `storage_group` and `convert_*` say how.
+struct Resource {
+  std::string_view group, version, plural, singular, kind;
+  bool namespaced = true;
+  std::span<const std::string_view> short_names = {};
+  std::span<const std::string_view> categories = {};
+  std::span<const std::string_view> subresources = {};  // "status", "scale", "binding", ...
+  std::span<const std::string_view> verbs = {};         // in discovery's order (alphabetical)
+  // Field selectors beyond metadata.name and metadata.namespace, as dotted paths.
+  std::span<const std::string_view> selectable_fields = {};
+  const Strategy* strategy = nullptr;
+  const Printer* printer = nullptr;
+  Lifetime lifetime = Lifetime::kDurable;
+
+  // The stored form, where it is another version's: group and version of that row.
+  std::string_view storage_group = {}, storage_version = {};  // empty version: this row's own
+  void (*to_storage)(api::Value& object, api::Allocator&) = nullptr;
+  void (*from_storage)(api::Value& object, api::Allocator&) = nullptr;
+};
+
+std::span<const Resource> all_resources();
+const Resource* find_resource(std::string_view group, std::string_view version,
+                              std::string_view plural);
+
+}  // namespace kist::apiserver
