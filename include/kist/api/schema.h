@@ -32,6 +32,7 @@ enum FieldFlags : uint16_t {
   kInline = 64,          // its members stand at this level in JSON; name is empty
   kDeprecated = 128,
   kNullable = 256,
+  kListMessage = 512,   // in protobuf the list is a message of its own with `items` = 1
 };
 
 struct Type;
@@ -44,11 +45,12 @@ struct Field {
   uint16_t flags = 0;
   uint16_t number = 0;                          // protobuf; 0: not in protobuf
   const Type* type = nullptr;                   // kStruct
-  std::string_view merge_key;                   // strategic merge patch
-  std::span<const std::string_view> map_keys;   // ListType::kMap
-  std::string_view default_json;                // declared default, as JSON text; empty: none
-  std::span<const std::string_view> enum_values;  // closed set; empty: any
-  std::string_view doc;                         // our own short words for `kubectl explain`
+  std::string_view go_type = {};                // "[]v1.Container": as Go's decoder says
+  std::string_view merge_key = {};              // strategic merge patch
+  std::span<const std::string_view> map_keys = {};  // ListType::kMap
+  std::string_view default_json = {};           // declared default, as JSON text; empty: none
+  std::span<const std::string_view> enum_values = {};  // closed set; empty: any
+  std::string_view doc = {};                    // our own short words for `kubectl explain`
 
   bool has(FieldFlags flag) const { return (flags & flag) != 0; }
 };
@@ -56,12 +58,19 @@ struct Field {
 struct Type {
   std::string_view name;     // "io.k8s.api.core.v1.PodSpec": the OpenAPI definition name
   std::string_view go_name;  // "v1.PodSpec": as Go's decoder says in its errors
-  std::string_view doc;
-  std::span<const Field> fields;      // in Go's source order: the order of JSON output
-  std::span<const uint16_t> by_name;  // indices into fields, sorted by name, inline members excluded
+  std::string_view doc = {};
+  // As declared, inline structs as one field: what protobuf sees.
+  std::span<const Field> fields = {};
+  // What JSON sees: inline structs replaced by their members, in Go's source order, which is the
+  // order of JSON output.
+  std::span<const Field* const> members = {};
+  std::span<const uint16_t> by_name = {};    // indices into members, sorted by name
+  std::span<const uint16_t> by_number = {};  // indices into fields that have a number, ascending
+  bool protobuf = true;                      // false: has no protobuf form (meta/v1 Table)
 
-  const Field* find(std::string_view name) const;  // looks into inline members too; may be null
-  const Field* find_number(uint32_t number) const;
+  const Field* find(std::string_view member) const;  // among members; may be null
+  int find_index(std::string_view member) const;     // index into members, -1: none
+  const Field* find_number(uint32_t number) const;   // may be null
 };
 
 // A type with apiVersion and kind.
