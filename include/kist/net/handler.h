@@ -1,7 +1,7 @@
 // HTTP as the rest of the program sees it: a request comes in, an exchange answers it.
 //
-// Two transports implement Exchange: a connection of net::Server, and client::InProcess, which hands
-// a controller's request to the same Handler without a socket. There is no second code path.
+// Two transports implement Exchange: a connection of net::Server, and client::InProcess, which
+// hands a controller's request to the same Handler without a socket. There is no second code path.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,8 @@ struct Request {
   std::vector<Header> headers;
   std::string body;
   std::optional<PeerIdentity> peer;
-  std::string remote_address;  // "127.0.0.1:4711"; "in-process" without a socket
+  std::string peer_error = {};  // why a client certificate that was shown is not believed
+  std::string remote_address;   // "127.0.0.1:4711"; "in-process" without a socket
 
   // The first header of this name (any case), or empty.
   std::string_view header(std::string_view name) const;
