@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kist/base/result.h"
 
@@ -20,6 +21,7 @@ using Allocator = rapidjson::Document::AllocatorType;  // MemoryPoolAllocator<Cr
 class Json {
  public:
   Json();
+  explicit Json(size_t pool_chunk_bytes);  // the pool grows by chunks of this size
   Value& root() { return *root_; }
   const Value& root() const { return *root_; }
   Allocator& allocator() { return *allocator_; }
