@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kGoZeroTime = -62135596800;  // 0001-01-01T00:00:00Z, printed as null
 constexpr size_t kMembersMax = 256;            // of one type; the largest has 45
+constexpr size_t kAddedMax = 200'000;          // members that we add to one object
 constexpr size_t kUnknownMax = 100;            // reported per object; Kubernetes stops there too
 
 std::string_view view(const Value& text) { return {text.GetString(), text.GetStringLength()}; }
@@ -134,9 +135,11 @@ class Canonicalizer {
   bool zero(const Field& field, Value& value);
   void zero_item(const Field& field, Value& value);
   void report_unknown(const Place& place);
+  Result<> bounded() const;
 
   Allocator& allocator_;
   std::vector<std::string>* unknown_;
+  size_t added_ = 0;
 };
 
 Result<> Canonicalizer::object(const Type& type, Value& value, const Place& place) {
@@ -144,7 +147,7 @@ Result<> Canonicalizer::object(const Type& type, Value& value, const Place& plac
   Indices indices;
   TRY(check_members(type, value, place, indices));
   complete(type, value, indices);
-  return {};
+  return bounded();
 }
 
 // Checks each member, in the order of the text, and drops those that must not show.
@@ -192,6 +195,7 @@ void Canonicalizer::complete(const Type& type, Value& value, Indices& indices) {
     if (rank[i] != 0 || !zero(member, made)) continue;
     rank[i] = 1;
     indices[count++] = static_cast<int16_t>(i);
+    ++added_;
     Value name(rapidjson::StringRef(member.name.data(), member.name.size()));
     value.AddMember(name, made, allocator_);
   }
@@ -253,6 +257,7 @@ Result<> Canonicalizer::list(const Field& field, Shape shape, Value& value,
       if (!each.IsNull()) TRY(list(field, Shape::kList, each, element(go_type), here));
     } else if (each.IsNull()) {
       zero_item(field, each);
+      TRY(bounded());
     } else {
       TRY(item(field, each, element(go_type), here));
     }
@@ -344,6 +349,12 @@ Result<> Canonicalizer::time(const Field& field, Value& value) {
 Result<> Canonicalizer::int_or_string(const Value& value) {
   if (value.IsString() || value.IsInt()) return {};
   return mismatch(value, "int32", Place{}, true);
+}
+
+// A list of a million {} in three megabytes would become a gigabyte here.
+Result<> Canonicalizer::bounded() const {
+  if (added_ <= kAddedMax) return {};
+  return Error{Code::kTooLarge, "request entity too large: too many empty objects"};
 }
 
 void Canonicalizer::report_unknown(const Place& place) {

@@ -189,8 +189,13 @@ Result<Instant> parse_instant(std::string_view text) {
   if (day < 1 || day > days_in_month(year, month)) return range_error(text, "day");
   int64_t seconds = days_of(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 + second;
   seconds -= zone;
-  if (seconds < kSecondsMin || seconds > kSecondsMax) return range_error(text, "year");
+  if (!in_range({seconds, nanos})) return range_error(text, "year");
   return Instant{seconds, nanos};
+}
+
+bool in_range(Instant instant) {
+  return instant.seconds >= kSecondsMin && instant.seconds <= kSecondsMax && instant.nanos >= 0 &&
+         instant.nanos < kNanosPerSecond;
 }
 
 std::string format_instant(Instant instant) {

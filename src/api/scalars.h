@@ -19,6 +19,7 @@ struct Instant {
 
 // RFC 3339, any zone, with or without a fraction of a second.
 Result<Instant> parse_instant(std::string_view text);
+bool in_range(Instant instant);                     // years 0 to 9999, whole nanos
 std::string format_instant(Instant instant);        // meta/v1 Time: whole seconds, UTC
 std::string format_instant_micro(Instant instant);  // meta/v1 MicroTime: six digits, UTC
 

@@ -164,6 +164,19 @@ TEST_CASE("a key twice in a value that no parser made") {
       R"({"kind":"Pod","metadata":{"creationTimestamp":null},"spec":{"containers":null},"status":{}})");
 }
 
+TEST_CASE("what Go adds is bounded") {
+  for (const char* item : {"{},", "null,"}) {
+    std::string text = R"({"spec":{"containers":[)";
+    for (int i = 0; i < 600000; ++i) text += item;
+    text.back() = ']';
+    CHECK(parse_json(text + "}}").ok());
+    Json json = parse_json(text + "}}").value();
+    auto result = canonicalize(type_of("", "v1", "Pod"), json.root(), json.allocator(), nullptr);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().code == Code::kTooLarge);
+  }
+}
+
 TEST_CASE("declared defaults") {
   struct Case {
     const char *name, *group, *version, *kind, *in, *out;
