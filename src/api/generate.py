@@ -241,4 +241,5 @@ def main():
     pathlib.Path(out_path).write_text("\n".join(out))
 
 
-main()
+if __name__ == "__main__":
+    main()
