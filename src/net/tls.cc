@@ -10,33 +10,10 @@
 namespace kist::net {
 namespace {
 
-struct BioDeleter {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct X509Deleter {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-struct PkeyDeleter {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using BioPtr = std::unique_ptr<BIO, BioDeleter>;
-using X509Ptr = std::unique_ptr<X509, X509Deleter>;
-using PkeyPtr = std::unique_ptr<EVP_PKEY, PkeyDeleter>;
-
 constexpr int kCertificatesMax = 64;  // in one PEM text
 
-BioPtr bio_of(const std::string& text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-int refuse_password(char*, int, int, void*) { return -1; }  // never ask on the terminal
-
-X509Ptr next_certificate(BIO* bio) {
-  return X509Ptr(PEM_read_bio_X509(bio, nullptr, refuse_password, nullptr));
-}
-
 Result<> load_certificates(SSL_CTX* context, const std::string& pem) {
-  const BioPtr bio = bio_of(pem);
+  const BioPtr bio = pem_reader(pem);
   const X509Ptr leaf = next_certificate(bio.get());
   if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) {
     return openssl_error("server certificate");
@@ -54,8 +31,7 @@ Result<> load_certificates(SSL_CTX* context, const std::string& pem) {
 }
 
 Result<> load_key(SSL_CTX* context, const std::string& pem) {
-  const BioPtr bio = bio_of(pem);
-  const PkeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_password, nullptr));
+  const PkeyPtr key = read_private_key(pem);
   if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1 ||
       SSL_CTX_check_private_key(context) != 1) {
     return openssl_error("server key");
@@ -74,7 +50,7 @@ int note_verification(int ok, X509_STORE_CTX* store) {
 }
 
 Result<> trust_clients(SSL_CTX* context, const std::string& pem) {
-  const BioPtr bio = bio_of(pem);
+  const BioPtr bio = pem_reader(pem);
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   int count = 0;
   for (; count < kCertificatesMax; ++count) {
@@ -127,14 +103,6 @@ std::string name_text(const X509_NAME_ENTRY* entry) {
 }
 
 }  // namespace
-
-Error openssl_error(std::string_view context) {
-  const unsigned long code = ERR_peek_last_error();
-  ERR_clear_error();
-  char text[256] = "not valid";
-  if (code != 0) ERR_error_string_n(code, text, sizeof text);
-  return Error{Code::kInvalid, std::string(context) + ": " + text};
-}
 
 Result<SslContextPtr> make_server_context(const TlsMaterial& material) {
   ERR_clear_error();

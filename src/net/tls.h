@@ -4,9 +4,6 @@
 // speaks 1.3 (kubectl since 1.13 with Go 1.12, python 3.7, node 12).
 #pragma once
 
-#include <openssl/ssl.h>
-
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,20 +11,9 @@
 #include "kist/base/result.h"
 #include "kist/net/handler.h"
 #include "kist/net/server.h"
+#include "openssl_types.h"
 
 namespace kist::net {
-
-struct SslDeleter {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
-struct SslContextDeleter {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
-using SslPtr = std::unique_ptr<SSL, SslDeleter>;
-using SslContextPtr = std::unique_ptr<SSL_CTX, SslContextDeleter>;
-
-// The newest entry of OpenSSL's error queue, which it empties.
-Error openssl_error(std::string_view context);
 
 Result<SslContextPtr> make_server_context(const TlsMaterial& material);
 
