@@ -26,6 +26,7 @@ constexpr uint64_t kMailboxId = 1;
 constexpr uint64_t kFirstConnectionId = 2;  // counts up, so a late event never meets a stranger
 constexpr int kEventsMax = 128;
 constexpr int kAcceptsPerTurnMax = 32;
+constexpr std::chrono::minutes kWarnPause{1};
 constexpr std::chrono::milliseconds kAcceptPause{250};  // when the process has no fd left
 
 // The loop's thread takes no signals: main handles them, and a reset peer's SIGPIPE stays pending.
@@ -88,6 +89,7 @@ class Server::Impl {
   Fd listener_;
   uint16_t port_ = 0;
   bool accepting_ = true;
+  std::optional<SteadyTime> warned_at_;
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   uint64_t next_id_ = kFirstConnectionId;
   std::vector<uint64_t> dirty_;
@@ -193,8 +195,9 @@ void Server::Impl::dispatch(const epoll_event& event) {
 
 void Server::Impl::accept_some() {
   for (int i = 0; i < kAcceptsPerTurnMax && accepting_ && listener_; ++i) {
-    if (connections_.size() >= options_.limits.connections_max && !make_room()) {
-      return pause_accepting(true);
+    if (connections_.size() >= options_.limits.connections_max) {
+      if (i > 0) return;  // whether one more waits is not known: the next turn tells
+      if (!make_room()) return pause_accepting(true);
     }
     AcceptedSocket accepted = accept_from(listener_);
     if (accepted.socket) {
@@ -229,6 +232,8 @@ void Server::Impl::pause_accepting(bool until_a_close) {
   accepting_ = false;
   (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
   if (!until_a_close) deadlines_.push({scratch_.now + kAcceptPause, kListenerId});
+  if (warned_at_ && scratch_.now - *warned_at_ < kWarnPause) return;
+  warned_at_ = scratch_.now;
   log_warn("not accepting connections for now",
            {{"open", std::to_string(connections_.size())},
             {"reason", until_a_close ? "connections_max" : "no file descriptors left"}});
@@ -280,6 +285,7 @@ void Server::Impl::settle_dirty() {
 void Server::Impl::settle(uint64_t id, Connection& connection) {
   connection.settle();
   if (connection.done()) return remove(id);
+  if (!accepting_ && connection.idle()) resume_accepting();  // it can make room now
   const uint32_t wanted = connection.wanted_events();
   if (wanted != connection.registered_events) {
     epoll_event event{.events = wanted, .data = {.u64 = id}};
