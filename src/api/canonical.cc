@@ -21,10 +21,6 @@ constexpr size_t kUnknownMax = 100;            // reported per object; Kubernete
 
 std::string_view view(const Value& text) { return {text.GetString(), text.GetStringLength()}; }
 
-Value text_value(std::string_view text, Allocator& allocator) {
-  return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator);
-}
-
 // Where the walk stands: a chain on the stack, made text only for errors.
 struct Place {
   const Place* parent = nullptr;
@@ -318,19 +314,19 @@ Result<> Canonicalizer::special(const Field& field, Value& value, std::string_vi
       if (!value.IsString()) return mismatch(value, go_type, place);
       std::string bytes = TRY(decode_base64(view(value)));
       if (view(value).find_first_of("\r\n") != std::string_view::npos) {
-        value = text_value(encode_base64(bytes), allocator_);
+        value = make_text(encode_base64(bytes), allocator_);
       }
       return {};
     }
     case Scalar::kQuantity:
-      if (value.IsNumber()) value = text_value(to_text(value), allocator_);
+      if (value.IsNumber()) value = make_text(to_text(value), allocator_);
       if (!value.IsString()) return mismatch(value, "string", Place{});
       return {};
     default: break;
   }
   if (!value.IsString()) return mismatch(value, "string", Place{});
   if (field.scalar != Scalar::kDuration) return time(field, value);
-  value = text_value(format_duration(TRY(parse_duration(view(value)))), allocator_);
+  value = make_text(format_duration(TRY(parse_duration(view(value)))), allocator_);
   return {};
 }
 
@@ -342,7 +338,7 @@ Result<> Canonicalizer::time(const Field& field, Value& value) {
   }
   std::string text =
       field.scalar == Scalar::kTime ? format_instant(instant) : format_instant_micro(instant);
-  if (text != view(value)) value = text_value(text, allocator_);
+  if (text != view(value)) value = make_text(text, allocator_);
   return {};
 }
 

@@ -10,7 +10,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <cmath>
+#include <charconv>
 #include <cstring>
 
 #include "api/duplicate_keys.h"
@@ -36,7 +36,12 @@ class Guard {
   bool Int64(int64_t value) { return document_.Int64(value); }
   bool Uint64(uint64_t value) { return document_.Uint64(value); }
   bool Double(double value) {
-    if (std::fabs(value) >= 9e18 && integer_here()) return refuse("integer beyond 64 bits");
+    // RapidJSON's own value is not exact, and with kParseFullPrecisionFlag it is wrong for 0e-9.
+    // Doubles are rare, so their text is read again.
+    std::string_view token = number_here();
+    if (token.find_first_of(".eE") == std::string_view::npos)
+      return refuse("integer beyond 64 bits");
+    std::from_chars(token.data(), token.data() + token.size(), value);  // underflow: keeps theirs
     return document_.Double(value);
   }
   bool RawNumber(const char* text, rapidjson::SizeType size, bool copied) {
@@ -66,15 +71,16 @@ class Guard {
     refusal_ = why;
     return false;
   }
-  // RapidJSON makes doubles of integers that are too big. Whether the token was one, only its text
-  // tells; the stream stands at its start or its end, depending on the version.
-  bool integer_here() {
-    auto part = [](char c) { return (c >= '0' && c <= '9') || std::strchr("+-.eE", c) != nullptr; };
+  // The text of the number just read. The stream stands at its start or at its end, depending on
+  // RapidJSON's version.
+  std::string_view number_here() {
+    auto part = [](char c) {
+      return std::string_view("0123456789+-.eE").find(c) != std::string_view::npos;
+    };
     size_t begin = std::min(stream_.Tell(), size_), end = begin;
     while (begin > 0 && part(text_[begin - 1])) --begin;
     while (end < size_ && part(text_[end])) ++end;
-    return std::string_view(text_ + begin, end - begin).find_first_of(".eE") ==
-           std::string_view::npos;
+    return {text_ + begin, end - begin};
   }
 
   rapidjson::Document& document_;
@@ -201,8 +207,7 @@ Result<Json> parse_json(std::string_view text, std::vector<std::string>* duplica
   rapidjson::InsituStringStream stream(buffer);
   Guard guard(document, stream, buffer, text.size(), limits.depth_max);
   rapidjson::Reader reader;
-  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag;
   auto read = [&](rapidjson::Document&) { return !reader.Parse<kFlags>(stream, guard).IsError(); };
   document.Populate(read);
   if (reader.HasParseError()) {
@@ -212,6 +217,11 @@ Result<Json> parse_json(std::string_view text, std::vector<std::string>* duplica
   json.root() = std::move(static_cast<Value&>(document));
   resolve_duplicate_keys(json.root(), json.allocator(), duplicates);
   return json;
+}
+
+Value make_text(std::string_view text, Allocator& allocator) {
+  if (text.data() == nullptr) text = "";  // RapidJSON asserts that there is a pointer
+  return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator);
 }
 
 std::string to_text(const Value& value) {
@@ -290,13 +300,12 @@ void set(Value& object, std::string_view member, Value value, Allocator& allocat
     *old = std::move(value);
     return;
   }
-  Value name(member.data(), static_cast<rapidjson::SizeType>(member.size()), allocator);
+  Value name = make_text(member, allocator);
   object.AddMember(name, value, allocator);
 }
 
 void set(Value& object, std::string_view member, std::string_view text, Allocator& allocator) {
-  Value value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator);
-  set(object, member, std::move(value), allocator);
+  set(object, member, make_text(text, allocator), allocator);
 }
 
 void remove(Value& object, std::string_view member) {

@@ -15,10 +15,6 @@ constexpr int kDepthMax = 256;  // of messages; as in JSON
 
 std::string_view view(const Value& text) { return {text.GetString(), text.GetStringLength()}; }
 
-Value text_value(std::string_view text, Allocator& allocator) {
-  return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator);
-}
-
 // ---- encoding
 
 void encode_message(const Type& type, const Value& object, std::string& out);
@@ -256,7 +252,7 @@ Result<> Decoder::entry(const Field& field, std::string_view bytes, Value& map) 
 
 Result<Value> Decoder::text(std::string_view bytes) {
   if (!valid_utf8(bytes)) return malformed("invalid UTF-8 in a string");
-  return text_value(bytes, allocator_);
+  return make_text(bytes, allocator_);
 }
 
 Result<Value> Decoder::item(const Field& field, const wire::Piece& piece) {
@@ -277,7 +273,7 @@ Result<Value> Decoder::item(const Field& field, const wire::Piece& piece) {
   }
   if (piece.wire != wire::kLength) return wrong_wire(field);
   if (field.scalar == Scalar::kString) return text(piece.bytes);
-  if (field.scalar == Scalar::kBytes) return text_value(encode_base64(piece.bytes), allocator_);
+  if (field.scalar == Scalar::kBytes) return make_text(encode_base64(piece.bytes), allocator_);
   if (field.scalar == Scalar::kStruct) {
     Value object(rapidjson::kObjectType);
     TRY(message(*field.type, piece.bytes, object));
@@ -303,7 +299,7 @@ Result<Value> Decoder::special(const Field& field, std::string_view bytes) {
   }
   switch (field.scalar) {
     case Scalar::kQuantity: return last.empty() ? Value("0", 1) : TRY(text(last));
-    case Scalar::kDuration: return text_value(format_duration(numbers[1]), allocator_);
+    case Scalar::kDuration: return make_text(format_duration(numbers[1]), allocator_);
     case Scalar::kIntOrString:
       if (numbers[1] == 1) return text(last);
       return Value(static_cast<int32_t>(numbers[2]));
@@ -312,7 +308,7 @@ Result<Value> Decoder::special(const Field& field, std::string_view bytes) {
   if (bytes.empty()) return Value();
   Instant instant{numbers[1], static_cast<int32_t>(numbers[2])};
   if (!in_range(instant)) return malformed("time out of range");
-  return text_value(
+  return make_text(
       field.scalar == Scalar::kTime ? format_instant(instant) : format_instant_micro(instant),
       allocator_);
 }

@@ -246,10 +246,6 @@ class Builder : public YAML::EventHandler {
     }
   }
 
-  Value text_value(std::string_view text) {
-    return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator_);
-  }
-
   Value scalar(const YAML::Mark& mark, const std::string& tag, const std::string& text) {
     if (text.size() >= 4 && tag == "?" &&
         one_of(text.substr(text.size() - 4), {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"})) {
@@ -259,12 +255,12 @@ class Builder : public YAML::EventHandler {
     }
     Value value;
     if (tag == "?" || tag.empty()) {
-      return resolve_plain(text, value) ? std::move(value) : text_value(text);
+      return resolve_plain(text, value) ? std::move(value) : make_text(text, allocator_);
     }
-    if (tag == "!") return text_value(text);
+    if (tag == "!") return make_text(text, allocator_);
     std::string_view name = tag;
     if (name.starts_with(kTagPrefix)) name.remove_prefix(kTagPrefix.size());
-    if (name == "str") return text_value(text);
+    if (name == "str") return make_text(text, allocator_);
     bool known = one_of(name, {"int", "float", "bool", "null"}) && resolve_plain(text, value);
     bool fits = (name == "int" && value.IsNumber() && !value.IsDouble()) ||
                 (name == "float" && value.IsNumber()) || (name == "bool" && value.IsBool()) ||
@@ -276,7 +272,7 @@ class Builder : public YAML::EventHandler {
   // Keys that are no text become it, as in Go: 1: x is "1": x, yes: x is "true": x.
   Value key_text(const YAML::Mark& mark, const Value& key) {
     if (!key.IsNumber() && !key.IsBool()) stop(mark, "a key that is neither text, number nor bool");
-    return text_value(to_text(key));
+    return make_text(to_text(key), allocator_);
   }
 
   static size_t count_values(const Value& value, size_t limit) {

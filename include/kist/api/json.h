@@ -47,6 +47,9 @@ Result<Json> parse_json(std::string_view text, std::vector<std::string>* duplica
 Result<Json> parse_yaml(std::string_view text, std::vector<std::string>* duplicates = nullptr,
                         const ParseLimits& limits = {});
 
+// A text value; the bytes are copied into the pool.
+Value make_text(std::string_view text, Allocator& allocator);
+
 std::string to_text(const Value& value);  // compact JSON, members in their order
 
 Value copy(const Value& value, Allocator& allocator);

@@ -28,6 +28,9 @@ TEST_CASE("parse_json keeps what is right") {
       {"big floats are floats", "[1e30,-2.5e19]", "[1e30,-25000000000000000000.0]"},
       {"escapes", R"(["\u00e4\n\u0000\ud83d\ude00"])", "[\"\xc3\xa4\\n\\u0000\xf0\x9f\x98\x80\"]"},
       {"a bare scalar", "3", "3"},
+      {"zero with an exponent", "[0e9,0.0e-300,-0e3]", "[0.0,0.0,-0.0]"},
+      {"exact floats", "[0.1,123456789.12345678,4.35e-27,1.7976931348623157e308,5e-324]",
+       "[0.1,123456789.12345678,4.35e-27,1.7976931348623157e308,5e-324]"},
   };
   for (const Case& each : cases) {
     INFO(each.name);
@@ -159,6 +162,8 @@ TEST_CASE("finding and setting") {
   set(child(root, "spec", json.allocator()), "a", "b", json.allocator());
   remove(root, "t");
   remove(root, "t");
+  set(root, "nothing", text_of(root, "none"), json.allocator());
+  remove(root, "nothing");
   CHECK(to_text(root) ==
         R"({"metadata":{"name":"x","labels":{"a":"b"}},"n":"eight","new":9,"spec":{"a":"b"}})");
 }

@@ -161,6 +161,8 @@ TEST_CASE("hostile bytes are refused") {
   CHECK_FALSE(decode_protobuf(type_of("", "v1", "Table"), "").ok());
   CHECK(decode_protobuf(pod, "\xf8\x7f\x01"s).ok());  // unknown fields are skipped
 
+  CHECK(decode_protobuf(type_of("", "v1", "ConfigMap"), "\x12\0"s).ok());  // an empty map entry
+
   // envelopes within envelopes
   std::string bytes;
   for (int i = 0; i < 2000; ++i) {
