@@ -39,29 +39,27 @@ int64_t row_checksum(std::string_view key, Revision created, Revision modified,
 }
 
 Result<> configure_connection(Database& database) {
-  TRY(
-      database.execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-                       "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY;"
-                       "PRAGMA trusted_schema=OFF"));
-  int keep = 1;
-  sqlite3_file_control(database.handle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-  return {};
+  return database.execute(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+      "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF");
+}
+
+Result<> require_schema(Database& database) {
+  if (TRY(database.number("PRAGMA application_id")) != kApplicationId)
+    return Error{Code::kInvalid, database.path() + ": not a kist database"};
+  const int64_t version = TRY(database.number("PRAGMA user_version"));
+  if (version == kFormatVersion) return {};
+  return Error{Code::kInvalid, database.path() + ": format " + std::to_string(version) +
+                                   " was written by another version of kist; this one reads " +
+                                   std::to_string(kFormatVersion)};
 }
 
 Result<> prepare_schema(Database& database) {
-  const int64_t application = TRY(database.number("PRAGMA application_id"));
-  const int64_t tables = TRY(database.number("SELECT count(*) FROM sqlite_schema"));
-  if (application != kApplicationId && (application != 0 || tables != 0))
-    return Error{Code::kInvalid, database.path() + ": not a kist database"};
-  if (application == kApplicationId) {
-    const int64_t version = TRY(database.number("PRAGMA user_version"));
-    if (version == kFormatVersion) return {};
-    return Error{Code::kInvalid, database.path() + ": format " + std::to_string(version) +
-                                     " was written by another version of kist; this one reads " +
-                                     std::to_string(kFormatVersion)};
-  }
+  const bool fresh = TRY(database.number("PRAGMA application_id")) == 0 &&
+                     TRY(database.number("SELECT count(*) FROM sqlite_schema")) == 0;
+  if (!fresh) return require_schema(database);
   TRY(database.execute("PRAGMA page_size=" + std::to_string(kPageBytes) +
-                       "; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"));
+                       "; PRAGMA auto_vacuum=INCREMENTAL"));
   return database.execute(
       "BEGIN IMMEDIATE;"
       "CREATE TABLE current(key TEXT PRIMARY KEY, created INTEGER NOT NULL,"

@@ -22,10 +22,13 @@ inline constexpr int64_t kTrimStep = 256;  // history rows deleted at a time
 // A WAL that cannot be checkpointed, because another process reads on and on, may grow so far.
 inline constexpr int64_t kWalOverrunMax = 16;
 
-// Creates tables in an empty file, refuses files of others and of newer versions (kInvalid).
+// Refuses files that are not ours or of another version (kInvalid), also empty ones.
+Result<> require_schema(Database& database);
+
+// Creates tables in an empty file; else as require_schema().
 Result<> prepare_schema(Database& database);
 
-// What all connections to the file set.
+// What the server's connection sets.
 Result<> configure_connection(Database& database);
 
 // Of everything in a row but itself; found wrong, the row is damaged.

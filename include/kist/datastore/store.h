@@ -132,7 +132,7 @@ class Store {
 Result<Entry> submit_and_wait(Store& store, Write write);
 
 struct SqliteOptions {
-  std::string path;              // the database file; "<path>-wal" and backups stand beside it
+  std::string path;  // the database file, WAL and backups beside it; makes its directory
   int64_t history_max = 10'000;  // changes (without values) kept for those who ask after a restart
   size_t window_events_max = 1024;  // events (with values) kept in memory for watches that resume
   size_t window_bytes_max = 4 << 20;
