@@ -10,6 +10,7 @@
 #include "api/member_order.h"
 #include "api/scalars.h"
 #include "kist/api/codec.h"
+#include "kist/api/quantity.h"
 
 namespace kist::api {
 namespace {
@@ -125,6 +126,7 @@ class Canonicalizer {
   Result<> integer(const Field& field, const Value& value, std::string_view go_type,
                    const Place& place);
   Result<> special(const Field& field, Value& value, std::string_view go_type, const Place& place);
+  Result<> quantity(Value& value, std::string_view go_type, const Place& place);
   Result<> int_or_string(const Value& value);
   Result<> time(const Field& field, Value& value);
   void complete(const Type& type, Value& value, Indices& indices);
@@ -318,10 +320,7 @@ Result<> Canonicalizer::special(const Field& field, Value& value, std::string_vi
       }
       return {};
     }
-    case Scalar::kQuantity:
-      if (value.IsNumber()) value = make_text(to_text(value), allocator_);
-      if (!value.IsString()) return mismatch(value, "string", Place{});
-      return {};
+    case Scalar::kQuantity: return quantity(value, go_type, place);
     default: break;
   }
   if (!value.IsString()) return mismatch(value, "string", Place{});
@@ -339,6 +338,16 @@ Result<> Canonicalizer::time(const Field& field, Value& value) {
   std::string text =
       field.scalar == Scalar::kTime ? format_instant(instant) : format_instant_micro(instant);
   if (text != view(value)) value = make_text(text, allocator_);
+  return {};
+}
+
+Result<> Canonicalizer::quantity(Value& value, std::string_view go_type, const Place& place) {
+  if (!value.IsString() && !value.IsNumber()) return mismatch(value, go_type, place);
+  std::string text = value.IsNumber() ? to_text(value) : std::string(view(value));
+  auto parsed = Quantity::parse(text);
+  if (!parsed.ok()) return Error{Code::kBadRequest, parsed.error().message};
+  std::string canonical = parsed.value().canonical();
+  if (!value.IsString() || canonical != text) value = make_text(canonical, allocator_);
   return {};
 }
 

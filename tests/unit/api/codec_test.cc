@@ -72,6 +72,9 @@ TEST_CASE("canonical form") {
       {"any JSON", "apps", "v1", "ControllerRevision",
        R"({"data":{"z":1,"a":[null]},"revision":3})",
        R"({"metadata":{"creationTimestamp":null},"data":{"z":1,"a":[null]},"revision":3})"},
+      {"quantities", "", "v1", "Node",
+       R"({"status":{"capacity":{"cpu":2,"memory":"2048Mi","x":"1000m","y":0.5}}})",
+       R"({"metadata":{"creationTimestamp":null},"spec":{},"status":{"capacity":{"cpu":"2","memory":"2Gi","x":"1","y":"500m"},"daemonEndpoints":{"kubeletEndpoint":{"Port":0}},"nodeInfo":{"machineID":"","systemUUID":"","bootID":"","kernelVersion":"","osImage":"","containerRuntimeVersion":"","kubeletVersion":"","kubeProxyVersion":"","operatingSystem":"","architecture":""}}})"},
       {"null items", "", "v1", "Pod", R"({"spec":{"containers":[null],"nodeSelector":{"a":null}}})",
        R"({"metadata":{"creationTimestamp":null},"spec":{"containers":[{"name":"","resources":{}}],"nodeSelector":{"a":""}},"status":{}})"},
   };
@@ -130,6 +133,9 @@ TEST_CASE("type errors in the words of Go's decoder") {
       {"day out of range", "", "v1", "Pod",
        R"({"metadata":{"deletionTimestamp":"2025-02-29T00:00:00Z"}})",
        R"(parsing time "2025-02-29T00:00:00Z": day out of range)"},
+      {"quantity", "", "v1", "Node", R"({"status":{"capacity":{"cpu":"two"}}})",
+       "quantities must match the regular expression "
+       "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"},
       {"the first in the text counts", "apps", "v1", "Deployment",
        R"({"spec":{"paused":1,"replicas":"x"}})",
        "json: cannot unmarshal number into Go struct field DeploymentSpec.spec.paused of type "
