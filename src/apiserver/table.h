@@ -1,0 +1,16 @@
+// Answers as meta.k8s.io Table: what `kubectl get` prints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/apiserver/encode.h"
+
+namespace kist::apiserver {
+
+std::string table_of_object(const View& view, const Slice& stored);
+std::string table_of_list(const View& view, const std::vector<ObjectPtr>& objects,
+                          const ListMeta& meta);
+std::string table_of_bookmark(const View& view, int64_t revision, std::string_view metadata);
+
+}  // namespace kist::apiserver
