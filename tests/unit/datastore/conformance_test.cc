@@ -268,7 +268,7 @@ TEST_CASE("store: behaviours of the memory store") {
 TEST_CASE("store: behaviours of the SQLite store") {
   for (const Behaviour& behaviour : kBehaviours) {
     INFO(behaviour.name);
-    const TempDir dir;
+    const TempDir dir(true);
     const std::unique_ptr<Store> store = must_open({.path = dir.file("kist.db")});
     behaviour.check(*store);
   }

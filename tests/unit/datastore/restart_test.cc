@@ -30,7 +30,7 @@ void die_after(const SqliteOptions& options, const std::function<void(Store&)>& 
 void quietly(Store& store, Write write) { (void)submit_and_wait(store, std::move(write)); }
 
 TEST_CASE("restart: a clean stop keeps everything and continues with the next revision") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   {
     const auto store = must_open(options);
@@ -47,7 +47,7 @@ TEST_CASE("restart: a clean stop keeps everything and continues with the next re
 }
 
 TEST_CASE("restart: revisions handed out for lazy writes never come again after a crash") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   die_after(options, [](Store& store) {
     quietly(store, create("/a"));                                           // 1, on disk
@@ -69,14 +69,14 @@ TEST_CASE("restart: revisions handed out for lazy writes never come again after 
 }
 
 TEST_CASE("restart: without lazy writes a crash leaves no gap") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   die_after(options, [](Store& store) { quietly(store, create("/a")); });
   CHECK(must_open(options)->current().number == 1);
 }
 
 TEST_CASE("restart: the next durable write takes lazy ones along") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   die_after(options, [](Store& store) {
     quietly(store, create("/l1", "x", Durability::kLazy));
@@ -89,7 +89,7 @@ TEST_CASE("restart: the next durable write takes lazy ones along") {
 }
 
 TEST_CASE("restart: lazy writes are flushed in time") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db"), .lazy_flush_seconds = 0};
   const auto store = must_open(options);
   must(*store, create("/l1", "x", Durability::kLazy));
@@ -101,7 +101,7 @@ TEST_CASE("restart: lazy writes are flushed in time") {
 }
 
 TEST_CASE("restart: watches resume where nothing or only creation happened") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   {
     const auto store = must_open(options);
@@ -137,7 +137,7 @@ TEST_CASE("restart: watches resume where nothing or only creation happened") {
 }
 
 TEST_CASE("restart: history is bounded, and what left it expires") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db"), .history_max = 10};
   {
     const auto store = must_open(options);
@@ -152,7 +152,7 @@ TEST_CASE("restart: history is bounded, and what left it expires") {
 }
 
 TEST_CASE("open: refuses with a clear message") {
-  const TempDir dir;
+  const TempDir dir(true);
   const std::string path = dir.file("kist.db");
   SECTION("a second server") {
     const auto store = must_open({.path = path});
@@ -192,7 +192,7 @@ void damage(const std::string& path, int64_t offset, size_t length) {
 }
 
 TEST_CASE("open: a damaged file is kept aside and the newest backup takes its place") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   {
     const auto store = must_open(options);
@@ -229,7 +229,7 @@ TEST_CASE("open: a damaged file is kept aside and the newest backup takes its pl
 }
 
 TEST_CASE("open: damage without a backup is refused, and the file left as it is") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db"), .backups_max = 0};
   {
     const auto store = must_open(options);
@@ -242,7 +242,7 @@ TEST_CASE("open: damage without a backup is refused, and the file left as it is"
 }
 
 TEST_CASE("open: a missing file with backups is restored, an interrupted restore is completed") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db")};
   {
     const auto store = must_open(options);
@@ -272,7 +272,7 @@ TEST_CASE("open: a missing file with backups is restored, an interrupted restore
 }
 
 TEST_CASE("backups: rotate and are made while the store runs") {
-  const TempDir dir;
+  const TempDir dir(true);
   const SqliteOptions options{.path = dir.file("kist.db"), .backups_max = 2, .backup_writes = 10};
   for (int round = 0; round < 4; ++round) {
     const auto store = must_open(options);
@@ -291,7 +291,7 @@ TEST_CASE("backups: rotate and are made while the store runs") {
 }
 
 TEST_CASE("admin: check, stat, compact, backup, restore") {
-  const TempDir dir;
+  const TempDir dir(true);
   const std::string path = dir.file("kist.db");
   const SqliteOptions options{.path = path};
   CHECK(code_of(check_database(path)) == Code::kNotFound);

@@ -14,10 +14,11 @@ namespace kist::datastore {
 
 class TempDir {
  public:
-  TempDir() {
-    char path[] = "/tmp/kist-store-XXXXXX";
-    REQUIRE(mkdtemp(path) != nullptr);
-    path_ = path;
+  // `in_memory`: where a sync costs nothing, for tests that are about something else.
+  explicit TempDir(bool in_memory = false) {
+    const bool shm = in_memory && std::filesystem::is_directory("/dev/shm");
+    path_ = std::string(shm ? "/dev/shm" : "/tmp") + "/kist-store-XXXXXX";
+    REQUIRE(mkdtemp(path_.data()) != nullptr);
   }
   ~TempDir() {
     std::error_code ignored;
