@@ -129,6 +129,24 @@ void Call::respond(int status, std::vector<Slice> body, std::string_view content
   exchange->respond(std::move(response));
 }
 
+void Call::respond_document(std::string body, std::string_view content_type,
+                            const std::string& etag) {
+  net::Response response;
+  response.headers = answer_headers(content_type);
+  response.headers.push_back({"Vary", "Accept"});
+  if (!etag.empty()) response.headers.push_back({"ETag", etag});
+  if (!etag.empty() && request.header("If-None-Match") == etag) {
+    response.status = 304;
+  } else {
+    std::vector<Slice> whole = {Slice::of(std::move(body))};
+    compress_if_worthwhile(request, response.headers, whole);
+    response.body = std::move(whole);
+  }
+  count(response.status, false);
+  if (inflight != nullptr) --*std::exchange(inflight, nullptr);
+  exchange->respond(std::move(response));
+}
+
 void Call::fail(const Error& error) {
   StatusDetails details;
   details.name = info.name;

@@ -94,6 +94,8 @@ struct Call : std::enable_shared_from_this<Call> {
   void warn(std::string text);
 
   // Answers. Exactly one of them, once.
+  // A document that clients revalidate: 304 where If-None-Match names `etag`.
+  void respond_document(std::string body, std::string_view content_type, const std::string& etag);
   void respond(int status, std::vector<Slice> body, std::string_view content_type);
   void fail(const Error& error);
   void fail(const Error& error, StatusDetails details);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "src/apiserver/discovery/discovery.h"
 #include "src/apiserver/health.h"
 #include "src/apiserver/text.h"
 
@@ -65,6 +66,23 @@ constexpr Route kRoutes[] = {
     {"/", paths},
 };
 
+bool serve_discovery(const CallPtr& call) {
+  const std::string& path = call->info.path;
+  const bool below = path.starts_with("/api/") || path.starts_with("/apis/");
+  if (path != "/api" && path != "/apis" && !below) return false;
+  const Options& options = call->core.options;
+  Result<DiscoveryDocument> document = discovery_document(
+      path, call->request.header("Accept"),
+      options.advertise_address + ":" + std::to_string(options.advertise_port));
+  if (!document.ok()) {
+    call->fail(document.error());
+    return true;
+  }
+  DiscoveryDocument& found = document.value();
+  call->respond_document(std::move(found.body), found.content_type, found.etag);
+  return true;
+}
+
 void not_found_page(const CallPtr& call) {
   call->respond(404, {Slice::literal("404 page not found\n")}, "text/plain; charset=utf-8");
 }
@@ -78,7 +96,7 @@ void serve_path(const CallPtr& call) {
   for (const Route& route : kRoutes) {
     if (call->info.path == route.path) return route.serve(call);
   }
-  if (serve_health(call)) return;
+  if (serve_health(call) || serve_discovery(call)) return;
   not_found_page(call);
 }
 
