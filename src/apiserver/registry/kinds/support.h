@@ -46,7 +46,9 @@ template <typename F>
 void each(Value& object, std::string_view member, F f) {
   Value* list = api::find(object, member);
   if (list == nullptr || !list->IsArray()) return;
-  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) f((*list)[i], static_cast<size_t>(i));
+  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
+    if ((*list)[i].IsObject()) f((*list)[i], static_cast<size_t>(i));  // a null is left alone
+  }
 }
 // f(key, value) for each member of the map at `member`.
 template <typename F>

@@ -114,6 +114,7 @@ std::string join(const Value& list, std::string_view member) {
 }
 
 void add_cell(Value& cells, std::string_view text, Allocator& allocator) {
+  if (text.empty()) text = "";  // RapidJSON refuses the null pointer of an absent text
   cells.PushBack(
       Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator).Move(),
       allocator);
