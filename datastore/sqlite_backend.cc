@@ -1,9 +1,13 @@
 #include "datastore/sqlite_backend.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 
+#include "kist/base/fd.h"
 #include "kist/base/log.h"
 
 namespace kist::datastore {
@@ -24,6 +28,25 @@ uint32_t add_bytes(uint32_t sum, std::string_view bytes) {
   if (bytes.empty()) return sum;  // crc32() of a null pointer starts anew
   return static_cast<uint32_t>(
       crc32_z(sum, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+}
+
+// Gives the WAL its blocks before the first commit: a sync of a file that grows takes twice as long
+// as one of blocks it has. Without space or permission the WAL simply grows. SQLite takes no lock
+// on this file and stops reading it at the first frame that is not one, so zeros are safe behind
+// it.
+void preallocate_wal(const std::string& path, int64_t bytes) {
+  const Fd file(::open((path + "-wal").c_str(), O_WRONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0) return;
+  // Page by page: larger writes make larger folios, and each commit would write a whole one.
+  static constexpr char kZeros[4096] = {};
+  for (int64_t at = info.st_size; at < bytes;) {
+    const auto length = std::min<int64_t>(sizeof kZeros, bytes - at);
+    const ssize_t written = ::pwrite(file.get(), kZeros, static_cast<size_t>(length), at);
+    if (written <= 0) return;
+    at += written;
+  }
+  ::fdatasync(file.get());
 }
 
 int64_t type_number(EventType type) { return static_cast<int64_t>(type); }
@@ -78,6 +101,7 @@ Result<std::unique_ptr<SqliteBackend>> SqliteBackend::open(std::unique_ptr<Datab
   std::unique_ptr<SqliteBackend> backend(new SqliteBackend(std::move(database), options));
   TRY(backend->load());
   TRY(backend->prepare());
+  if (options.vfs.empty()) preallocate_wal(options.path, options.wal_bytes_max);
   sqlite3_wal_hook(
       backend->database_->handle(),
       [](void* self, sqlite3*, const char*, int frames) {
