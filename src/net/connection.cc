@@ -91,6 +91,7 @@ void Connection::continue_handshake() {
   handshaking_ = false;
   phase_since_ = progress_at_ = scratch_.now;
   session_.set_peer(tls_->peer(), tls_->peer_error(), std::move(remote_address_));
+  tls_->forget_handshake();
 }
 
 void Connection::handshake_failed() {

@@ -54,7 +54,9 @@ std::string format_address(const sockaddr_storage& storage) {
     return std::string(text) + ":" + port;
   }
   inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-  return "[" + std::string(text) + "]:" + port;
+  std::string address = "[";
+  address.append(text).append("]:").append(port);
+  return address;
 }
 
 void set_option(int fd, int level, int option, int value) {

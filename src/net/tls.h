@@ -37,6 +37,8 @@ class TlsStream {
   // After the handshake: the verified client, or why the certificate it showed is not believed.
   std::optional<PeerIdentity> peer() const;
   std::string peer_error() const;
+  // Frees what the connection does not need any more of its client's certificate.
+  void forget_handshake();
   // The handshake failed because the client speaks plain HTTP.
   bool is_plain_http() const { return plain_http_; }
 
