@@ -5,6 +5,7 @@
 
 #include "src/apiserver/discovery/discovery.h"
 #include "src/apiserver/health.h"
+#include "src/apiserver/openapi/openapi.h"
 #include "src/apiserver/text.h"
 
 namespace kist::apiserver {
@@ -83,6 +84,20 @@ bool serve_discovery(const CallPtr& call) {
   return true;
 }
 
+bool serve_openapi(const CallPtr& call) {
+  if (!call->info.path.starts_with("/openapi/")) return false;
+  // A worker makes it: the document of all kinds takes milliseconds.
+  post(call, [call] {
+    Result<OpenApiDocument> document =
+        openapi_document(call->info.path, call->request.header("Accept"),
+                         call->core.options.version.git_version);
+    if (!document.ok()) return call->fail(document.error());
+    OpenApiDocument& found = document.value();
+    call->respond_document(std::move(found.body), found.content_type, found.etag);
+  });
+  return true;
+}
+
 void not_found_page(const CallPtr& call) {
   call->respond(404, {Slice::literal("404 page not found\n")}, "text/plain; charset=utf-8");
 }
@@ -96,7 +111,7 @@ void serve_path(const CallPtr& call) {
   for (const Route& route : kRoutes) {
     if (call->info.path == route.path) return route.serve(call);
   }
-  if (serve_health(call) || serve_discovery(call)) return;
+  if (serve_health(call) || serve_discovery(call) || serve_openapi(call)) return;
   not_found_page(call);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/apiserver/etag.h"
 #include "src/apiserver/negotiation.h"
 #include "src/apiserver/registry/resource.h"
 #include "src/apiserver/text.h"
@@ -236,17 +237,6 @@ std::string_view aggregated_version_asked(std::string_view accept) {
     if (media.parameter("v") == "v2beta1") return "v2beta1";
   }
   return {};
-}
-
-std::string etag_of(std::string_view body) {
-  unsigned char digest[SHA512_DIGEST_LENGTH];
-  SHA512(reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest);
-  std::string etag = "\"";
-  for (const unsigned char byte : digest) {
-    etag += "0123456789ABCDEF"[byte >> 4];
-    etag += "0123456789ABCDEF"[byte & 15];
-  }
-  return etag + "\"";
 }
 
 DiscoveryDocument plain(std::string body) { return {std::string(kJsonType), std::move(body), {}}; }
