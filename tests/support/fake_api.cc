@@ -281,6 +281,7 @@ void FakeApi::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
     const std::map<std::string, std::string> documents = {
         {"/api/v1", R"({"resources":[
             {"name":"pods","kind":"Pod","namespaced":true,"verbs":["list","watch","delete","deletecollection"]},
+            {"name":"endpoints","kind":"Endpoints","namespaced":true,"verbs":[]},
             {"name":"services","kind":"Service","namespaced":true,"verbs":["list","watch","delete"]},
             {"name":"configmaps","kind":"ConfigMap","namespaced":true,"verbs":["list","watch","delete","deletecollection"]},
             {"name":"namespaces","kind":"Namespace","namespaced":false,"verbs":["list","watch","delete"]}]})"},
