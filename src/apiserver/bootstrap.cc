@@ -129,6 +129,12 @@ void make_and_log(Core& core, Wanted wanted) {
   });
 }
 
+// Kubernetes allows no endpoint there: pods of other network namespaces would reach themselves.
+bool loopback(const Core& core) {
+  const std::string& address = core.options.advertise_address;
+  return address.empty() || address.starts_with("127.") || address == "::1";
+}
+
 bool terminating(const Core& core, std::string_view namespace_name) {
   ResourceCache* namespaces = const_cast<Core&>(core).cache.find("", "namespaces");
   ObjectPtr object = namespaces->get({}, namespace_name);
@@ -144,6 +150,7 @@ Result<> make_bootstrap_objects(Core& core) {
     TRY(make_and_wait(core, wanted_root_ca(core, name), false));
   }
   TRY(make_and_wait(core, wanted_service(core), false));
+  if (loopback(core)) return {};
   TRY(make_and_wait(core, wanted_endpoints(core), true));
   TRY(make_and_wait(core, wanted_slice(core), true));
   return {};
@@ -174,8 +181,8 @@ void repair_after(Core& core, const ResourceCache& cache, const CacheEvent& even
     if (ours) wanted = wanted_namespace(name);
   } else if (namespace_name == "default" && name == "kubernetes") {
     if (plural == "services") wanted = wanted_service(core);
-    if (plural == "endpoints") wanted = wanted_endpoints(core);
-    if (plural == "endpointslices") wanted = wanted_slice(core);
+    if (plural == "endpoints" && !loopback(core)) wanted = wanted_endpoints(core);
+    if (plural == "endpointslices" && !loopback(core)) wanted = wanted_slice(core);
   } else if (plural == "serviceaccounts" && name == "default") {
     wanted = wanted_account(namespace_name);
   } else if (plural == "configmaps" && name == kRootCa) {

@@ -37,7 +37,8 @@ struct Version {
 };
 
 struct Options {
-  // Where clients of the cluster reach us: the `kubernetes` Service's endpoint.
+  // Where clients of the cluster reach us: the `kubernetes` Service's endpoint. On loopback the
+  // Service gets none, since pods could not use it.
   std::string advertise_address = "127.0.0.1";
   int advertise_port = 6443;
 
