@@ -2,6 +2,7 @@
 #include "cli/flags.h"
 
 #include <charconv>
+#include <cstddef>
 #include <set>
 
 #include "cli/suggest.h"

@@ -79,7 +79,10 @@ Result<std::vector<Assignment>> config_of(const Commands& commands, const Argume
 
 Result<> fill_options(const Commands& commands, Command& command, const Arguments& arguments) {
   const std::vector<BoundFlag> flags = command.flags();
-  if (command.reads_config()) TRY(apply(flags, TRY(config_of(commands, arguments))));
+  if (command.reads_config()) {
+    const std::vector<Assignment> config = TRY(config_of(commands, arguments));
+    TRY(apply(flags, config));
+  }
   TRY(apply(flags, arguments.flags));
   if (arguments.positional.size() > command.arguments_max()) {
     return Error{Code::kInvalid,
