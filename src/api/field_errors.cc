@@ -6,20 +6,16 @@ namespace {
 
 // As Go's %q shows a text.
 std::string quoted(std::string_view text) {
+  constexpr std::string_view kEscaped = "\"\\\a\b\f\n\r\t\v", kLetters = "\"\\abfnrtv";
+  constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    size_t known = kEscaped.find(c);
+    if (known != kEscaped.npos) {
       out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
+      out += kLetters[known];
     } else if (byte < 0x20 || byte == 0x7f) {
-      constexpr char kHex[] = "0123456789abcdef";
       out += "\\x";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];

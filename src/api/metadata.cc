@@ -6,6 +6,10 @@
 namespace kist::api {
 namespace {
 
+// What deletes by and needs no domain in its name.
+constexpr std::string_view kOrphan = "orphan", kForeground = "foregroundDeletion",
+                           kKubernetes = "kubernetes";
+
 constexpr size_t kAnnotationBytesMax = 256 * 1024;
 
 std::string_view view(const Value& text) {
@@ -55,6 +59,24 @@ void validate_owners(const Value& owners, const FieldPath& path, FieldErrors& er
   }
 }
 
+void validate_finalizers(const Value& finalizers, const FieldPath& path, FieldErrors& errors) {
+  bool orphan = false, foreground = false;
+  for (rapidjson::SizeType i = 0; i < finalizers.Size(); ++i) {
+    std::string_view name = view(finalizers[i]);
+    add(errors, path, name, check_qualified_name(name));
+    orphan = orphan || name == kOrphan;
+    foreground = foreground || name == kForeground;
+    bool standard = name == kOrphan || name == kForeground || name == kKubernetes;
+    if (!standard && name.find('/') == name.npos) {
+      errors.invalid(path.index(i), name,
+                     "name is neither a standard finalizer name nor is it fully qualified");
+    }
+  }
+  if (orphan && foreground) {
+    errors.invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set");
+  }
+}
+
 void validate_name(const Value& metadata, NameCheck check, const FieldPath& path,
                    FieldErrors& errors) {
   std::string_view name = text_of(metadata, "name");
@@ -100,9 +122,7 @@ void validate_metadata(const Value& metadata, bool namespaced, NameCheck name_ch
   }
   const Value* finalizers = find(metadata, "finalizers");
   if (finalizers == nullptr || !finalizers->IsArray()) return;
-  for (const Value& finalizer : finalizers->GetArray()) {
-    add(errors, path.child("finalizers"), view(finalizer), check_qualified_name(view(finalizer)));
-  }
+  validate_finalizers(*finalizers, path.child("finalizers"), errors);
 }
 
 void validate_metadata_update(const Value& next, const Value& old, const FieldPath& path,

@@ -167,8 +167,10 @@ Messages check_env_var_name(std::string_view text) {
 
 Messages check_port_name(std::string_view text) {
   Messages wrong;
-  if (text.size() > kPortNameMax) wrong.emplace_back("must be no more than 15 characters");
-  if (!std::all_of(text.begin(), text.end(), [](char c) { return is_lower(c) || c == '-'; })) {
+  if (text.size() > kPortNameMax) wrong.push_back(too_long(kPortNameMax));
+  bool charset = !text.empty() && std::all_of(text.begin(), text.end(),
+                                              [](char c) { return is_lower(c) || c == '-'; });
+  if (!charset) {
     wrong.emplace_back("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
   }
   if (std::none_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {

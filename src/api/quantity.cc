@@ -30,6 +30,8 @@ Error malformed() {
                "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"};
 }
 
+Error bad_suffix() { return Error{Code::kInvalid, "unable to parse quantity's suffix"}; }
+
 constexpr Wide kWideMax = (Wide{1} << 126) - 1;
 
 // Multiplies, but stays below what 128 bits hold.
@@ -48,10 +50,13 @@ Wide divided(Wide number, Wide divisor) { return (number + divisor - 1) / diviso
 
 // (whole digits).(fraction digits) times 10^exponent times 2^shift, in billionths, at most kMax.
 Wide combine(std::string_view whole, std::string_view fraction, int exponent, int shift) {
+  // What is behind 18 digits can only round up.
+  bool more = fraction.size() > 18 && fraction.find_first_not_of('0', 18) != fraction.npos;
   fraction = fraction.substr(0, 18);
   Wide digits = 0;
   for (char digit : whole) digits = std::min(scaled(digits, 10) + (digit - '0'), kWideMax);
   for (char digit : fraction) digits = std::min(scaled(digits, 10) + (digit - '0'), kWideMax);
+  if (more) digits = std::min(digits + 1, kWideMax);
   Wide number = scaled(digits, power_of(2, shift));
   int tens = exponent + 9 - static_cast<int>(fraction.size());
   number = tens >= 0 ? scaled(number, power_of(10, tens)) : divided(number, power_of(10, -tens));
@@ -60,6 +65,14 @@ Wide combine(std::string_view whole, std::string_view fraction, int exponent, in
 
 bool all_digits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// [eEinumkKMGTP]*[-+]?[0-9]*: what is no suffix at all is told apart from an unknown one.
+bool suffix_form(std::string_view suffix) {
+  size_t letters = std::min(suffix.find_first_not_of("eEinumkKMGTP"), suffix.size());
+  suffix.remove_prefix(letters);
+  if (suffix.starts_with('-') || suffix.starts_with('+')) suffix.remove_prefix(1);
+  return all_digits(suffix);
 }
 
 std::string decimal(Wide number) {
@@ -116,7 +129,8 @@ Result<Quantity> Quantity::parse(std::string_view text) {
   size_t dot = number.find('.');
   std::string_view whole = number.substr(0, std::min(dot, number.size()));
   std::string_view fraction = dot == number.npos ? "" : number.substr(dot + 1);
-  if (whole.size() + fraction.size() == 0 || number.size() > kDigitsMax || !all_digits(fraction)) {
+  if (whole.size() + fraction.size() == 0 || number.size() > kDigitsMax || !all_digits(fraction) ||
+      !suffix_form(suffix)) {
     return malformed();
   }
   Quantity out;
@@ -130,13 +144,14 @@ Result<Quantity> Quantity::parse(std::string_view text) {
     std::string_view digits = suffix.substr(1);
     if (digits.starts_with('+')) digits.remove_prefix(1);
     auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-    if (error != std::errc() || stop != digits.data() + digits.size()) return malformed();
+    if (error != std::errc() || stop != digits.data() + digits.size()) return bad_suffix();
     exponent = std::clamp(exponent, -64, 64);
     out.format_ = Format::kDecimalExponent;
   } else {
-    return malformed();
+    return bad_suffix();
   }
   out.nanos_ = combine(whole, fraction, exponent, shift);
+  if (out.format_ == Format::kBinarySI && out.nanos_ > 0 && out.nanos_ < kBillion) out.format_ = Format::kDecimalSI;
   if (negative) out.nanos_ = -out.nanos_;
   return out;
 }

@@ -36,8 +36,8 @@ class Lexer {
     size_t start = at_;
     if (at_ == text_.size()) return {};
     if (is_symbol(text_[at_])) {
-      while (at_ < text_.size() && is_operator(text_[at_])) ++at_;
-      if (at_ == start) ++at_;
+      bool wide = text_.substr(at_).starts_with("==") || text_.substr(at_).starts_with("!=");
+      at_ += wide ? 2 : 1;
     } else {
       while (at_ < text_.size() && !is_symbol(text_[at_]) && !is_space(text_[at_])) ++at_;
     }
@@ -64,53 +64,83 @@ class Lexer {
   size_t at_ = 0;
 };
 
-Error unparsable(std::string_view what) {
-  return Error{Code::kBadRequest, "unable to parse requirement: " + std::string(what)};
+// Errors of one requirement; parse_labels puts them into context.
+Error unexpected(std::string_view found, std::string_view expected) {
+  return Error{Code::kBadRequest,
+               "found '" + std::string(found) + "', expected: " + std::string(expected)};
 }
 
-Error unexpected(std::string_view found, std::string_view expected) {
-  return unparsable("found '" + std::string(found) + "', expected: " + std::string(expected));
+std::string joined(const Messages& messages) {
+  std::string out;
+  for (const std::string& message : messages) out += (out.empty() ? "" : "; ") + message;
+  return out;
+}
+
+std::string wrong_value(const std::string& field, std::string_view value, std::string_view why) {
+  FieldErrors errors;
+  errors.invalid(FieldPath(field), value, why);
+  return errors.message();
+}
+
+Result<> check_key(std::string_view key) {
+  Messages wrong = check_qualified_name(key);
+  if (wrong.empty()) return {};
+  return Error{Code::kBadRequest, wrong_value("", key, joined(wrong))};
 }
 
 Result<> check_requirement(const Requirement& requirement) {
-  if (Messages wrong = check_qualified_name(requirement.key); !wrong.empty()) {
-    return unparsable("<nil>: Invalid value: \"" + requirement.key + "\": " + wrong[0]);
+  TRY(check_key(requirement.key));
+  std::vector<std::string> wrong;
+  if ((requirement.op == Op::kIn || requirement.op == Op::kNotIn) && requirement.values.empty()) {
+    wrong.emplace_back(
+        "values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty");
   }
-  for (const std::string& value : requirement.values) {
+  for (size_t i = 0; i < requirement.values.size(); ++i) {
+    const std::string& value = requirement.values[i];
+    const std::string field = "values[" + std::to_string(i) + "]";
     int64_t number = 0;
     if ((requirement.op == Op::kGreater || requirement.op == Op::kLess) &&
         !parse_int(value, number)) {
-      return unparsable("values[0][" + requirement.key + "]: Invalid value: \"" + value +
-                        "\": for 'Gt', 'Lt' operators, the value must be an integer");
+      wrong.push_back(
+          wrong_value(field, value, "for 'Gt', 'Lt' operators, the value must be an integer"));
     }
-    if (Messages wrong = check_label_value(value); !wrong.empty()) {
-      return unparsable("values[0][" + requirement.key + "]: Invalid value: \"" + value +
-                        "\": " + wrong[0]);
+    if (Messages form = check_label_value(value); !form.empty()) {
+      wrong.push_back(wrong_value(field + "[" + requirement.key + "]", value, joined(form)));
     }
   }
-  return {};
+  if (wrong.empty()) return {};
+  if (wrong.size() == 1) return Error{Code::kBadRequest, wrong[0]};
+  std::string all;
+  for (const std::string& one : wrong) all += (all.empty() ? "" : ", ") + one;
+  return Error{Code::kBadRequest, "[" + all + "]"};
 }
 
+// "(a,b)". A missing value next to a comma is the empty one.
 Result<std::vector<std::string>> parse_set(Lexer& lexer) {
   std::string_view open = lexer.next();
-  if (open != "(") return unexpected(open, "'('");
+  if (open != "(") {
+    return Error{Code::kBadRequest, "found '" + std::string(open) + "' expected: '('"};
+  }
   std::vector<std::string> values;
-  for (bool need_value = true;;) {
-    std::string_view token = lexer.peek();
+  bool word_before = false, first = true;
+  for (;; first = false) {
+    std::string_view token = lexer.next();
     if (token == ")") {
-      if (need_value) values.emplace_back();
-      lexer.next();
+      if (!word_before && !first) values.emplace_back();
       break;
     }
     if (token == ",") {
-      lexer.next();
-      if (need_value) values.emplace_back();
-      need_value = true;
-    } else if (Lexer::is_word(token) && need_value) {
-      values.emplace_back(lexer.next());
-      need_value = false;
+      if (!word_before) values.emplace_back();
+      word_before = false;
+    } else if (!Lexer::is_word(token)) {
+      return unexpected(token, first         ? "',', ')' or identifier"
+                               : word_before ? "',' or ')'"
+                                             : "',', or identifier");
+    } else if (word_before) {
+      return unexpected(token, "',' or ')'");
     } else {
-      return unexpected(token, "',', or identifier");
+      values.emplace_back(token);
+      word_before = true;
     }
   }
   std::sort(values.begin(), values.end());
@@ -144,15 +174,16 @@ Result<Requirement> parse_operator(Lexer& lexer, std::string_view key) {
   return Requirement{std::string(key), kind, {std::string(lexer.next())}};
 }
 
-Result<Requirement> parse_requirement(Lexer& lexer) {
-  std::string_view token = lexer.next();
-  if (token == "!") {
-    std::string_view key = lexer.next();
-    if (!Lexer::is_word(key)) return unexpected(key, "identifier");
-    return Requirement{std::string(key), Op::kNotExists, {}};
-  }
-  if (!Lexer::is_word(token)) return unexpected(token, "!, identifier, or 'end of string'");
-  return parse_operator(lexer, token);
+// `token` is the first of the requirement: "!" or a word.
+Result<Requirement> parse_requirement(Lexer& lexer, std::string_view token) {
+  bool negated = token == "!";
+  std::string_view key = negated ? lexer.next() : token;
+  if (!Lexer::is_word(key)) return unexpected(key, "identifier");
+  TRY(check_key(key));
+  Requirement out{std::string(key), Op::kNotExists, {}};
+  if (!negated) out = TRY(parse_operator(lexer, key));
+  TRY(check_requirement(out));
+  return out;
 }
 
 bool requirement_matches(const Requirement& requirement, const Lookup& lookup) {
@@ -176,17 +207,29 @@ bool requirement_matches(const Requirement& requirement, const Lookup& lookup) {
   return false;
 }
 
-// Commas and equal signs in a field's value are escaped with '\'.
-std::string unescaped(std::string_view text) {
+// Commas, equal signs and backslashes in a field's value are escaped with '\\'.
+Result<std::string> unescaped(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size()) ++i;
-    out += text[i];
+    char c = text[i];
+    if (c == ',' || c == '=') {
+      return Error{Code::kBadRequest, "invalid field selector: unescaped character in value: " +
+                                          std::to_string(static_cast<int>(c))};
+    }
+    if (c == '\\') {
+      std::string_view sequence = text.substr(i, 2);
+      if (sequence != "\\\\" && sequence != "\\," && sequence != "\\=") {
+        return Error{Code::kBadRequest,
+                     "invalid field selector: invalid escape sequence: " + std::string(sequence)};
+      }
+      c = text[++i];
+    }
+    out += c;
   }
   return out;
 }
 
-Result<Requirement> parse_field_term(std::string_view term) {
+Result<Requirement> parse_field_term(std::string_view term, std::string_view selector) {
   for (size_t i = 0; i < term.size(); ++i) {
     if (term[i] == '\\') {
       ++i;
@@ -197,9 +240,9 @@ Result<Requirement> parse_field_term(std::string_view term) {
     size_t length = differs || term.substr(i).starts_with("==") ? 2 : 1;
     return Requirement{std::string(term.substr(0, i)),
                        differs ? Op::kNotIn : Op::kIn,
-                       {unescaped(term.substr(i + length))}};
+                       {TRY(unescaped(term.substr(i + length)))}};
   }
-  return Error{Code::kBadRequest, "invalid selector: '" + std::string(term) +
+  return Error{Code::kBadRequest, "invalid selector: '" + std::string(selector) +
                                       "'; can't understand '" + std::string(term) + "'"};
 }
 
@@ -209,15 +252,16 @@ Result<Selector> Selector::parse_labels(std::string_view text) {
   if (text.size() > kTextMax) return Error{Code::kBadRequest, "label selector is too long"};
   Selector selector;
   Lexer lexer(text);
-  if (lexer.peek().empty()) return selector;
-  for (;;) {
+  for (std::string_view token = lexer.next(); !token.empty(); token = lexer.next()) {
     if (selector.requirements_.size() == kRequirementsMax) {
       return Error{Code::kBadRequest, "label selector has too many requirements"};
     }
-    Requirement requirement = TRY(parse_requirement(lexer));
-    TRY(check_requirement(requirement));
-    selector.requirements_.push_back(std::move(requirement));
-    std::string_view token = lexer.next();
+    if (token != "!" && !Lexer::is_word(token)) {
+      return unexpected(token, "!, identifier, or 'end of string'");
+    }
+    selector.requirements_.push_back(
+        TRY(parse_requirement(lexer, token).context("unable to parse requirement")));
+    token = lexer.next();
     if (token.empty()) break;
     if (token != ",") return unexpected(token, "',' or 'end of string'");
     std::string_view after = lexer.peek();
@@ -239,7 +283,7 @@ Result<Selector> Selector::parse_fields(std::string_view text) {
     if (selector.requirements_.size() == kRequirementsMax) {
       return Error{Code::kBadRequest, "field selector has too many requirements"};
     }
-    selector.requirements_.push_back(TRY(parse_field_term(term)));
+    selector.requirements_.push_back(TRY(parse_field_term(term, text)));
   }
   return selector;
 }
@@ -272,6 +316,7 @@ Result<Selector> Selector::from_label_selector(const Value* selector) {
       for (const Value& value : values->GetArray()) requirement.values.emplace_back(view(value));
     }
     std::sort(requirement.values.begin(), requirement.values.end());
+    TRY(check_requirement(requirement));
     out.requirements_.push_back(std::move(requirement));
   }
   return out;
