@@ -149,7 +149,10 @@ Result<> make_bootstrap_objects(Core& core) {
     TRY(make_and_wait(core, wanted_account(name), false));
     TRY(make_and_wait(core, wanted_root_ca(core, name), false));
   }
-  TRY(make_and_wait(core, wanted_service(core), false));
+  // Not by trying: its address is taken, by itself, before its name is.
+  if (core.cache.find("", "services")->get("default", "kubernetes") == nullptr) {
+    TRY(make_and_wait(core, wanted_service(core), false));
+  }
   if (loopback(core)) return {};
   TRY(make_and_wait(core, wanted_endpoints(core), true));
   TRY(make_and_wait(core, wanted_slice(core), true));

@@ -92,10 +92,10 @@ OpenApiDocument json_document(std::string body) {
 
 Result<OpenApiDocument> version2(std::string_view accept, std::string_view git_version) {
   for (const MediaType& media : parse_media_types(accept)) {
-    if (media.type == kOpenApiV2Protobuf) {
+    if (media.type == kOpenApiV2Protobuf || media.type == kOpenApiV2ProtobufAnswer) {
       std::string body = TRY(swagger_to_protobuf(swagger(git_version)));
       std::string etag = etag_of(body);
-      return OpenApiDocument{std::string(kOpenApiV2Protobuf), std::move(body), std::move(etag)};
+      return OpenApiDocument{std::string(kOpenApiV2ProtobufAnswer), std::move(body), std::move(etag)};
     }
     if (media.type == kJsonType || media.type == "*/*" || media.type == "application/*") break;
   }

@@ -11,8 +11,11 @@
 
 namespace kist::apiserver {
 
+// What clients ask for, and what the answer is called: Go refuses "@" in a Content-Type.
 inline constexpr std::string_view kOpenApiV2Protobuf =
     "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+inline constexpr std::string_view kOpenApiV2ProtobufAnswer =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 struct OpenApiDocument {
   std::string content_type;

@@ -54,7 +54,7 @@ Result<std::string> answer_of(const CallPtr& call, api::Json& request) {
   claims.namespace_name = call->info.namespace_name;
   claims.name = call->info.name;
   claims.uid = account->uid();
-  if (const api::Value* audiences = api::find(spec, "audiences"); audiences != nullptr) {
+  if (const api::Value* audiences = api::find(spec, "audiences"); audiences != nullptr && audiences->IsArray()) {
     for (const api::Value& audience : audiences->GetArray()) {
       claims.audiences.emplace_back(audience.GetString());
     }
