@@ -14,6 +14,7 @@
 #include "kist/base/random.h"
 #include "src/apiserver/base64.h"
 #include "src/apiserver/text.h"
+#include "src/apiserver/values.h"
 
 namespace kist::apiserver {
 namespace {
@@ -94,10 +95,8 @@ class Es256Tokens : public ServiceAccountTokens {
     const api::Value* account =
         kubernetes == nullptr ? nullptr : api::find(*kubernetes, "serviceaccount");
     const api::Value* audiences = api::find(body, "aud");
-    if (account == nullptr || audiences == nullptr || !audiences->IsArray()) return refused();
-    for (const api::Value& audience : audiences->GetArray()) {
-      if (audience.IsString()) claims.audiences.emplace_back(audience.GetString());
-    }
+    if (account == nullptr) return refused();
+    claims.audiences = texts_of(audiences);
     claims.namespace_name = api::text_of(*kubernetes, "namespace");
     claims.name = api::text_of(*account, "name");
     claims.uid = api::text_of(*account, "uid");

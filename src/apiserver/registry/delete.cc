@@ -9,6 +9,7 @@
 #include "src/apiserver/registry/prepare.h"
 #include "src/apiserver/registry/selection.h"
 #include "src/apiserver/text.h"
+#include "src/apiserver/values.h"
 
 namespace kist::apiserver {
 namespace {
@@ -41,13 +42,7 @@ Result<> check_preconditions_of(const Served& served, const Object& current,
 }
 
 std::vector<std::string> finalizers_of(const api::Value& metadata) {
-  std::vector<std::string> finalizers;
-  const api::Value* list = api::find(metadata, "finalizers");
-  if (list == nullptr || !list->IsArray()) return finalizers;
-  for (const api::Value& item : list->GetArray()) {
-    if (item.IsString()) finalizers.emplace_back(item.GetString(), item.GetStringLength());
-  }
-  return finalizers;
+  return texts_of(api::find(metadata, "finalizers"));
 }
 
 // What the propagation policy makes of the finalizers: the garbage collector works off its own two.
@@ -75,13 +70,7 @@ std::vector<std::string> finalizers_for(std::vector<std::string> finalizers,
 void set_finalizers(api::Value& metadata, const std::vector<std::string>& finalizers,
                     api::Allocator& allocator) {
   if (finalizers.empty()) return api::remove(metadata, "finalizers");
-  api::Value list(rapidjson::kArrayType);
-  for (const std::string& name : finalizers) {
-    list.PushBack(
-        api::Value(name.c_str(), static_cast<rapidjson::SizeType>(name.size()), allocator),
-        allocator);
-  }
-  api::set(metadata, "finalizers", std::move(list), allocator);
+  api::set(metadata, "finalizers", list_of(finalizers, allocator), allocator);
 }
 
 // Seconds a Pod gets to end: none before a node has it or after its containers are done.

@@ -4,13 +4,14 @@
 #include "src/apiserver/registry/bind.h"
 #include "src/apiserver/registry/handlers.h"
 #include "src/apiserver/text.h"
+#include "src/apiserver/values.h"
 
 namespace kist::apiserver {
 namespace {
 
 RequestInfo asked(const api::Value& spec) {
   RequestInfo info;
-  if (const api::Value* resource = api::find(spec, "resourceAttributes"); resource != nullptr) {
+  if (const api::Value* resource = api::find(spec, "resourceAttributes"); is_object(resource)) {
     info.is_resource = true;
     info.verb = api::text_of(*resource, "verb");
     info.group = api::text_of(*resource, "group");
@@ -27,29 +28,21 @@ RequestInfo asked(const api::Value& spec) {
 }
 
 Identity subject(const api::Value& spec) {
-  Identity user{
-      std::string(api::text_of(spec, "user")), std::string(api::text_of(spec, "uid")), {}};
-  if (const api::Value* groups = api::find(spec, "groups"); groups != nullptr) {
-    for (const api::Value& group : groups->GetArray()) user.groups.emplace_back(group.GetString());
-  }
-  return user;
+  return {std::string(api::text_of(spec, "user")), std::string(api::text_of(spec, "uid")),
+          texts_of(api::find(spec, "groups"))};
 }
 
 void set_user(api::Value& at, const Identity& user, api::Allocator& allocator) {
   api::set(at, "username", std::string_view(user.name), allocator);
   if (!user.uid.empty()) api::set(at, "uid", std::string_view(user.uid), allocator);
-  api::Value groups(rapidjson::kArrayType);
-  for (const std::string& group : user.groups) {
-    groups.PushBack(api::Value(group.c_str(), allocator), allocator);
-  }
-  api::set(at, "groups", std::move(groups), allocator);
+  api::set(at, "groups", list_of(user.groups, allocator), allocator);
 }
 
 Result<> review_access(const Call& call, api::Json& review) {
   api::Allocator& allocator = review.allocator();
   const api::Value& spec = api::child(review.root(), "spec", allocator);
-  bool resource = api::find(spec, "resourceAttributes") != nullptr;
-  bool path = api::find(spec, "nonResourceAttributes") != nullptr;
+  bool resource = is_object(api::find(spec, "resourceAttributes"));
+  bool path = is_object(api::find(spec, "nonResourceAttributes"));
   if (resource == path) {
     return invalid(
         call.served->row->kind, call.served->row->group, "",

@@ -6,6 +6,7 @@
 
 #include "kist/api/json.h"
 #include "src/apiserver/text.h"
+#include "src/apiserver/values.h"
 
 namespace kist::apiserver {
 namespace {
@@ -15,10 +16,7 @@ std::string expression_text(const api::Value& expression) {
   std::string_view op = api::text_of(expression, "operator");
   if (op == "Exists") return key;
   if (op == "DoesNotExist") return "!" + key;
-  std::vector<std::string> values;
-  if (const api::Value* list = api::find(expression, "values"); list != nullptr) {
-    for (const api::Value& value : list->GetArray()) values.emplace_back(value.GetString());
-  }
+  std::vector<std::string> values = texts_of(api::find(expression, "values"));
   std::sort(values.begin(), values.end());
   std::string out = key + (op == "In" ? " in (" : " notin (");
   for (size_t i = 0; i < values.size(); ++i) out += (i == 0 ? "" : ",") + values[i];
@@ -28,12 +26,13 @@ std::string expression_text(const api::Value& expression) {
 std::string selector_text(const api::Value* selector) {
   if (selector == nullptr || !selector->IsObject()) return {};
   std::vector<std::string> parts;
-  if (const api::Value* labels = api::find(*selector, "matchLabels"); labels != nullptr) {
+  if (const api::Value* labels = api::find(*selector, "matchLabels"); is_object(labels)) {
     for (const auto& label : labels->GetObject()) {
+      if (!label.value.IsString()) continue;
       parts.push_back(std::string(label.name.GetString()) + "=" + label.value.GetString());
     }
   }
-  if (const api::Value* list = api::find(*selector, "matchExpressions"); list != nullptr) {
+  if (const api::Value* list = api::find(*selector, "matchExpressions"); is_list(list)) {
     for (const api::Value& expression : list->GetArray()) {
       parts.push_back(expression_text(expression));
     }

@@ -9,6 +9,7 @@
 #include "src/apiserver/registry/scale.h"
 #include "src/apiserver/registry/token_request.h"
 #include "src/apiserver/text.h"
+#include "src/apiserver/values.h"
 
 namespace kist::apiserver {
 namespace {
@@ -60,7 +61,7 @@ Result<Decision> decide_binding(Call& call, const std::string& name, const std::
   api::set(spec, "nodeName", std::string_view(node), allocator);
   api::Value& status = api::child(next.root(), "status", allocator);
   api::Value conditions(rapidjson::kArrayType);
-  if (const api::Value* before = api::find(status, "conditions"); before != nullptr) {
+  if (const api::Value* before = api::find(status, "conditions"); is_list(before)) {
     for (const api::Value& condition : before->GetArray()) {
       if (api::text_of(condition, "type") == "PodScheduled") continue;
       conditions.PushBack(api::copy(condition, allocator), allocator);

@@ -6,6 +6,7 @@
 #include "kist/api/codec.h"
 #include "src/apiserver/registry/decode.h"
 #include "src/apiserver/text.h"
+#include "src/apiserver/values.h"
 
 namespace kist::apiserver {
 namespace {
@@ -54,11 +55,7 @@ Result<std::string> answer_of(const CallPtr& call, api::Json& request) {
   claims.namespace_name = call->info.namespace_name;
   claims.name = call->info.name;
   claims.uid = account->uid();
-  if (const api::Value* audiences = api::find(spec, "audiences"); audiences != nullptr && audiences->IsArray()) {
-    for (const api::Value& audience : audiences->GetArray()) {
-      claims.audiences.emplace_back(audience.GetString());
-    }
-  }
+  claims.audiences = texts_of(api::find(spec, "audiences"));
   if (claims.audiences.empty()) claims.audiences.push_back(core.options.issuer);
   int64_t life = api::int_of(spec, "expirationSeconds", kExpirationDefault);
   if (life < kExpirationMin) {
@@ -80,11 +77,7 @@ Result<std::string> answer_of(const CallPtr& call, api::Json& request) {
 
   std::string token = TRY(core.tokens->sign(claims));
   api::set(spec, "expirationSeconds", api::Value(life), allocator);
-  api::Value list(rapidjson::kArrayType);
-  for (const std::string& audience : claims.audiences) {
-    list.PushBack(api::Value(audience.c_str(), allocator), allocator);
-  }
-  api::set(spec, "audiences", std::move(list), allocator);
+  api::set(spec, "audiences", list_of(claims.audiences, allocator), allocator);
   api::Value& status = api::child(request.root(), "status", allocator);
   api::set(status, "token", std::string_view(token), allocator);
   std::string expires =
