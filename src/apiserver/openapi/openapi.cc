@@ -72,9 +72,9 @@ std::string index(std::string_view git_version) {
   std::vector<std::string> seen;
   std::string out = "{\"paths\":{";
   for (const Resource& row : all_resources()) {
-    const std::string name = row.group.empty() ? "api/" + std::string(row.version)
-                                               : "apis/" + std::string(row.group) + "/" +
-                                                     std::string(row.version);
+    const std::string name =
+        row.group.empty() ? "api/" + std::string(row.version)
+                          : "apis/" + std::string(row.group) + "/" + std::string(row.version);
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
     if (!seen.empty()) out += ',';
     seen.push_back(name);
@@ -95,7 +95,8 @@ Result<OpenApiDocument> version2(std::string_view accept, std::string_view git_v
     if (media.type == kOpenApiV2Protobuf || media.type == kOpenApiV2ProtobufAnswer) {
       std::string body = TRY(swagger_to_protobuf(swagger(git_version)));
       std::string etag = etag_of(body);
-      return OpenApiDocument{std::string(kOpenApiV2ProtobufAnswer), std::move(body), std::move(etag)};
+      return OpenApiDocument{std::string(kOpenApiV2ProtobufAnswer), std::move(body),
+                             std::move(etag)};
     }
     if (media.type == kJsonType || media.type == "*/*" || media.type == "application/*") break;
   }
