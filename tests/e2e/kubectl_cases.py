@@ -133,7 +133,7 @@ def create_and_get(k):
     k("get serviceaccounts", "default")
     k("get configmaps", "kube-root-ca.crt")
     k("create configmap one --from-literal=a=1", "configmap/one created")
-    k("create configmap one --from-literal=a=1", "AlreadyExists", "already exists", fails=True)
+    k("create configmap one --from-literal=a=1", "already exists", fails=True)
     k("create secret generic pw --from-literal=p=x", "secret/pw created")
     k("create serviceaccount robot", "serviceaccount/robot created")
     if k.minor >= 24:
@@ -163,7 +163,7 @@ def create_and_get(k):
     k("label cm one tier=x", "labeled")
     k("get cm -l tier=x", "one")
     k("get cm -l 'tier notin (x)' -o name", "kube-root-ca.crt")
-    k("annotate cm one note=hello", "annotated")
+    k("annotate cm one note=hello", "annotate")  # 1.27 says "annotate", others "annotated"
     k("patch cm one -p '{\"data\":{\"b\":\"2\"}}'", "patched")
     k("patch cm one --type=merge -p '{\"data\":{\"c\":\"3\"}}'", "patched")
     k("patch cm one --type=json -p '[{\"op\":\"remove\",\"path\":\"/data/c\"}]'", "patched")
