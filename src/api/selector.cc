@@ -154,7 +154,8 @@ Result<Requirement> parse_operator(Lexer& lexer, std::string_view key) {
   lexer.next();
   if (op == "in" || op == "notin") {
     Op kind = op == "in" ? Op::kIn : Op::kNotIn;
-    return Requirement{std::string(key), kind, TRY(parse_set(lexer))};
+    std::vector<std::string> values = TRY(parse_set(lexer));
+    return Requirement{std::string(key), kind, std::move(values)};
   }
   Op kind;
   if (op == "=" || op == "==") {
@@ -238,9 +239,9 @@ Result<Requirement> parse_field_term(std::string_view term, std::string_view sel
     bool differs = term.substr(i).starts_with("!=");
     if (!differs && term[i] != '=') continue;
     size_t length = differs || term.substr(i).starts_with("==") ? 2 : 1;
-    return Requirement{std::string(term.substr(0, i)),
-                       differs ? Op::kNotIn : Op::kIn,
-                       {TRY(unescaped(term.substr(i + length)))}};
+    // On its own: a TRY that returns from within an initializer leaks what was made before it.
+    std::string value = TRY(unescaped(term.substr(i + length)));
+    return Requirement{std::string(term.substr(0, i)), differs ? Op::kNotIn : Op::kIn, {value}};
   }
   return Error{Code::kBadRequest, "invalid selector: '" + std::string(selector) +
                                       "'; can't understand '" + std::string(term) + "'"};
