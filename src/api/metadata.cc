@@ -97,17 +97,10 @@ void validate_name(const Value& metadata, NameCheck check, const FieldPath& path
 
 }  // namespace
 
-void validate_metadata(const Value& metadata, bool namespaced, NameCheck name_check,
-                       const FieldPath& path, FieldErrors& errors) {
-  validate_name(metadata, name_check, path, errors);
-  std::string_view ns = text_of(metadata, "namespace");
-  if (!namespaced) {
-    if (!ns.empty()) errors.forbidden(path.child("namespace"), "not allowed on this type");
-  } else if (ns.empty()) {
-    errors.required(path.child("namespace"));
-  } else {
-    add(errors, path.child("namespace"), ns, check_dns1123_label(ns));
-  }
+namespace {
+
+// What may change at any time, and must be right each time.
+void validate_changeable(const Value& metadata, const FieldPath& path, FieldErrors& errors) {
   const Value* labels = find(metadata, "labels");
   if (labels != nullptr && labels->IsObject()) {
     validate_labels(*labels, path.child("labels"), errors);
@@ -125,17 +118,9 @@ void validate_metadata(const Value& metadata, bool namespaced, NameCheck name_ch
   validate_finalizers(*finalizers, path.child("finalizers"), errors);
 }
 
-void validate_metadata_update(const Value& next, const Value& old, const FieldPath& path,
-                              FieldErrors& errors) {
-  for (const char* member : {"name", "namespace", "uid", "creationTimestamp"}) {
-    if (text_of(next, member) != text_of(old, member)) {
-      errors.invalid(path.child(member), text_of(next, member), "field is immutable");
-    }
-  }
-  if (int_of(next, "generation") < int_of(old, "generation")) {
-    errors.invalid(path.child("generation"), int_of(next, "generation"), "must not be decremented");
-  }
-  if (text_of(old, "deletionTimestamp").empty()) return;
+// An object that is being deleted only loses finalizers.
+void validate_no_new_finalizers(const Value& next, const Value& old, const FieldPath& path,
+                                FieldErrors& errors) {
   const Value* before = find(old, "finalizers");
   const Value* after = find(next, "finalizers");
   if (after == nullptr || !after->IsArray()) return;
@@ -152,6 +137,38 @@ void validate_metadata_update(const Value& next, const Value& old, const FieldPa
                    "no new finalizers can be added if the object is being deleted, found new "
                    "finalizers []string{" +
                        added + "}");
+}
+
+}  // namespace
+
+void validate_metadata(const Value& metadata, bool namespaced, NameCheck name_check,
+                       const FieldPath& path, FieldErrors& errors) {
+  validate_name(metadata, name_check, path, errors);
+  std::string_view ns = text_of(metadata, "namespace");
+  if (!namespaced) {
+    if (!ns.empty()) errors.forbidden(path.child("namespace"), "not allowed on this type");
+  } else if (ns.empty()) {
+    errors.required(path.child("namespace"));
+  } else {
+    add(errors, path.child("namespace"), ns, check_dns1123_label(ns));
+  }
+  validate_changeable(metadata, path, errors);
+}
+
+void validate_metadata_update(const Value& next, const Value& old, const FieldPath& path,
+                              FieldErrors& errors) {
+  for (const char* member : {"name", "namespace", "uid", "creationTimestamp"}) {
+    if (text_of(next, member) != text_of(old, member)) {
+      errors.invalid(path.child(member), text_of(next, member), "field is immutable");
+    }
+  }
+  if (int_of(next, "generation") < int_of(old, "generation")) {
+    errors.invalid(path.child("generation"), int_of(next, "generation"), "must not be decremented");
+  }
+  if (!text_of(old, "deletionTimestamp").empty()) {
+    validate_no_new_finalizers(next, old, path, errors);
+  }
+  validate_changeable(next, path, errors);
 }
 
 void validate_labels(const Value& labels, const FieldPath& path, FieldErrors& errors) {

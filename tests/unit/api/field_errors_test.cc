@@ -163,6 +163,24 @@ TEST_CASE("what an update of metadata must not change") {
         "deleted, found new finalizers []string{\"x/z\"}");
 }
 
+TEST_CASE("metadata: an update is checked like a create") {
+  const Json old = json("{'name':'a','namespace':'n'}");
+  const std::pair<const char*, const char*> rows[] = {
+      {"{'name':'a','namespace':'n','labels':{'a':'b'}}", ""},
+      {"{'name':'a','namespace':'n','labels':{'a':'bad value!'}}", "metadata.labels"},
+      {"{'name':'a','namespace':'n','annotations':{'-':'b'}}", "metadata.annotations"},
+      {"{'name':'a','namespace':'n','finalizers':['no good']}", "metadata.finalizers"},
+  };
+  for (const auto& [next, field] : rows) {
+    INFO(next);
+    FieldErrors errors;
+    validate_metadata_update(json(next).root(), old.root(), FieldPath("metadata"), errors);
+    const std::vector<Cause> causes = errors.take();
+    REQUIRE(causes.empty() == std::string_view(field).empty());
+    if (!causes.empty()) CHECK(causes[0].field.starts_with(field));
+  }
+}
+
 TEST_CASE("label selectors in objects") {
   const std::pair<const char*, const char*> rows[] = {
       {"{'matchLabels':{'a':'1'}}", ""},
