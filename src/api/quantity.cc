@@ -151,7 +151,8 @@ Result<Quantity> Quantity::parse(std::string_view text) {
     return bad_suffix();
   }
   out.nanos_ = combine(whole, fraction, exponent, shift);
-  if (out.format_ == Format::kBinarySI && out.nanos_ > 0 && out.nanos_ < kBillion) out.format_ = Format::kDecimalSI;
+  if (out.format_ == Format::kBinarySI && out.nanos_ > 0 && out.nanos_ < kBillion)
+    out.format_ = Format::kDecimalSI;
   if (negative) out.nanos_ = -out.nanos_;
   return out;
 }

@@ -72,9 +72,9 @@ bool serve_discovery(const CallPtr& call) {
   const bool below = path.starts_with("/api/") || path.starts_with("/apis/");
   if (path != "/api" && path != "/apis" && !below) return false;
   const Options& options = call->core.options;
-  Result<DiscoveryDocument> document = discovery_document(
-      path, call->request.header("Accept"),
-      options.advertise_address + ":" + std::to_string(options.advertise_port));
+  Result<DiscoveryDocument> document =
+      discovery_document(path, call->request.header("Accept"),
+                         options.advertise_address + ":" + std::to_string(options.advertise_port));
   if (!document.ok()) {
     call->fail(document.error());
     return true;
@@ -88,9 +88,8 @@ bool serve_openapi(const CallPtr& call) {
   if (!call->info.path.starts_with("/openapi/")) return false;
   // A worker makes it: the document of all kinds takes milliseconds.
   post(call, [call] {
-    Result<OpenApiDocument> document =
-        openapi_document(call->info.path, call->request.header("Accept"),
-                         call->core.options.version.git_version);
+    Result<OpenApiDocument> document = openapi_document(
+        call->info.path, call->request.header("Accept"), call->core.options.version.git_version);
     if (!document.ok()) return call->fail(document.error());
     OpenApiDocument& found = document.value();
     call->respond_document(std::move(found.body), found.content_type, found.etag);

@@ -36,6 +36,7 @@ struct Envelope {
   std::string content_type, content_encoding;
 };
 Result<Envelope> open_envelope(std::string_view bytes);
-std::string seal_envelope(std::string_view api_version, std::string_view kind, std::string_view raw);
+std::string seal_envelope(std::string_view api_version, std::string_view kind,
+                          std::string_view raw);
 
 }  // namespace kist::api

@@ -26,7 +26,7 @@ class FieldPath {
 
 // Collects what is wrong. Each call words one error exactly as Kubernetes does:
 //   required       "spec.x: Required value[: detail]"
-//   invalid        "spec.x: Invalid value: \"v\": detail" (strings quoted, numbers bare, objects JSON)
+//   invalid        "spec.x: Invalid value: \"v\": detail" (strings quoted, else as in JSON)
 //   not_supported  "spec.x: Unsupported value: \"v\": supported values: \"A\", \"B\""
 //   duplicate      "spec.x[1]: Duplicate value: \"v\""
 //   not_found, forbidden ("spec.x: Forbidden: detail"), too_long ("Too long: may not be more than
@@ -71,7 +71,8 @@ Messages check_ip(std::string_view text);
 Messages check_path_segment(std::string_view text);
 
 // metadata of any object: name by `name_check` (null: path segment), generateName, namespace,
-// labels, annotations (262144 bytes), ownerReferences, finalizers; and what an update must not change.
+// labels, annotations (262144 bytes), ownerReferences, finalizers; and what an update must not
+// change.
 using NameCheck = Messages (*)(std::string_view);
 void validate_metadata(const Value& metadata, bool namespaced, NameCheck name_check,
                        const FieldPath& path, FieldErrors& errors);

@@ -8,8 +8,8 @@
 
 namespace kist::api {
 
-// RFC 6902: add, remove, replace, move, copy, test. kInvalid where a test fails or a path is missing
-// (Kubernetes answers 422), kBadRequest where the patch itself is malformed.
+// RFC 6902: add, remove, replace, move, copy, test. kInvalid where a test fails or a path is
+// missing (Kubernetes answers 422), kBadRequest where the patch itself is malformed.
 Result<> apply_json_patch(Value& object, const Value& patch, Allocator& allocator);
 
 // RFC 7386.

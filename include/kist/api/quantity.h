@@ -17,9 +17,9 @@ class Quantity {
   static Result<Quantity> parse(std::string_view text);
   static Quantity of(int64_t value, Format format);
 
-  std::string canonical() const;     // as Kubernetes prints it again
-  int64_t value() const;             // rounded up, saturated at 64 bits
-  int64_t milli_value() const;       // rounded up, saturated
+  std::string canonical() const;  // as Kubernetes prints it again
+  int64_t value() const;          // rounded up, saturated at 64 bits
+  int64_t milli_value() const;    // rounded up, saturated
   int sign() const;
   int compare(const Quantity& other) const;
   void add(const Quantity& other);

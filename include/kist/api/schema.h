@@ -1,8 +1,8 @@
 // The API as data: what every type of Kubernetes looks like.
 //
-// Constant tables, generated at build time from src/api/schema/*.json into read-only pages. Decoding,
-// encoding, defaulting, validation, patching, OpenAPI and discovery are loops over them; a custom
-// resource brings a table of the same form at run time. Facts: shared/api of the founders.
+// Constant tables, generated at build time from src/api/schema/*.json into read-only pages.
+// Decoding, encoding, defaulting, validation, patching, OpenAPI and discovery are loops over them;
+// a custom resource brings a table of the same form at run time. Facts: shared/api of the founders.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,19 @@
 namespace kist::api {
 
 enum class Scalar : uint8_t {
-  kString, kBool, kInt32, kInt64, kFloat64, kBytes,
-  kTime, kMicroTime, kDuration, kQuantity, kIntOrString,
-  kAny,       // any JSON: runtime.RawExtension, apiextensions JSON, FieldsV1
-  kStruct,    // see Field::type
+  kString,
+  kBool,
+  kInt32,
+  kInt64,
+  kFloat64,
+  kBytes,
+  kTime,
+  kMicroTime,
+  kDuration,
+  kQuantity,
+  kIntOrString,
+  kAny,     // any JSON: runtime.RawExtension, apiextensions JSON, FieldsV1
+  kStruct,  // see Field::type
 };
 
 enum class Shape : uint8_t { kSingle, kList, kMap, kListOfLists, kMapOfLists };  // element: Scalar
@@ -23,16 +32,16 @@ enum class Shape : uint8_t { kSingle, kList, kMap, kListOfLists, kMapOfLists }; 
 enum class ListType : uint8_t { kAtomic, kSet, kMap };
 
 enum FieldFlags : uint16_t {
-  kPointer = 1,          // absent and zero differ
-  kOmitEmpty = 2,        // left out of JSON when empty
-  kRequired = 4,         // in OpenAPI's `required`
-  kPatchMerge = 8,       // patchStrategy merge
+  kPointer = 1,            // absent and zero differ
+  kOmitEmpty = 2,          // left out of JSON when empty
+  kRequired = 4,           // in OpenAPI's `required`
+  kPatchMerge = 8,         // patchStrategy merge
   kPatchReplaceKeys = 16,  // patchStrategy retainKeys
-  kMapAtomic = 32,       // mapType or structType atomic
-  kInline = 64,          // its members stand at this level in JSON; name is empty
+  kMapAtomic = 32,         // mapType or structType atomic
+  kInline = 64,            // its members stand at this level in JSON; name is empty
   kDeprecated = 128,
   kNullable = 256,
-  kListMessage = 512,   // in protobuf the list is a message of its own with `items` = 1
+  kListMessage = 512,  // in protobuf the list is a message of its own with `items` = 1
 };
 
 struct Type;
@@ -43,14 +52,14 @@ struct Field {
   Shape shape = Shape::kSingle;
   ListType list_type = ListType::kAtomic;
   uint16_t flags = 0;
-  uint16_t number = 0;                          // protobuf; 0: not in protobuf
-  const Type* type = nullptr;                   // kStruct
-  std::string_view go_type = {};                // "[]v1.Container": as Go's decoder says
-  std::string_view merge_key = {};              // strategic merge patch
+  uint16_t number = 0;                              // protobuf; 0: not in protobuf
+  const Type* type = nullptr;                       // kStruct
+  std::string_view go_type = {};                    // "[]v1.Container": as Go's decoder says
+  std::string_view merge_key = {};                  // strategic merge patch
   std::span<const std::string_view> map_keys = {};  // ListType::kMap
-  std::string_view default_json = {};           // declared default, as JSON text; empty: none
+  std::string_view default_json = {};               // declared default, as JSON text; empty: none
   std::span<const std::string_view> enum_values = {};  // closed set; empty: any
-  std::string_view doc = {};                    // our own short words for `kubectl explain`
+  std::string_view doc = {};                           // our own short words for `kubectl explain`
 
   bool has(FieldFlags flag) const { return (flags & flag) != 0; }
 };

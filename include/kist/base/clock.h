@@ -1,7 +1,8 @@
 // Time as a collaborator, so that tests bring their own.
 //
 // Wall time is what objects and certificates show and may jump; steady time is what waits and
-// measures. Nothing that must happen depends on wall time alone: boards without an RTC start in 1970.
+// measures. Nothing that must happen depends on wall time alone: boards without an RTC begin
+// in 1970.
 #pragma once
 
 #include <chrono>

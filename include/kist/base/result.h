@@ -16,11 +16,27 @@
 namespace kist {
 
 enum class Code : uint8_t {
-  kNotFound, kAlreadyExists, kConflict, kInvalid, kExpired, kGone,  // the caller decides
-  kBadRequest, kMethodNotAllowed, kNotAcceptable, kUnsupportedMediaType, kTooLarge,
-  kUnauthorized, kForbidden, kTooManyRequests,                      // the client must act
-  kTimeout, kCanceled, kUnavailable,                                // trying again may help
-  kInternal,                                                        // our bug
+  // the caller decides
+  kNotFound,
+  kAlreadyExists,
+  kConflict,
+  kInvalid,
+  kExpired,
+  kGone,
+  // the client must act
+  kBadRequest,
+  kMethodNotAllowed,
+  kNotAcceptable,
+  kUnsupportedMediaType,
+  kTooLarge,
+  kUnauthorized,
+  kForbidden,
+  kTooManyRequests,
+  // trying again may help
+  kTimeout,
+  kCanceled,
+  kUnavailable,
+  kInternal,  // our bug
 };
 
 // One violated rule of an object; becomes an entry of Status.details.causes.

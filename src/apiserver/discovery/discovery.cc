@@ -89,9 +89,8 @@ std::string legacy_resource(const Resource& row) {
 
 std::string legacy_subresource(const Resource& row, std::string_view name) {
   const Subresource sub = describe_subresource(row, name);
-  std::string out =
-      "{\"name\":" + json_string(std::string(row.plural) + "/" + std::string(name)) +
-      ",\"singularName\":\"\",\"namespaced\":" + (row.namespaced ? "true" : "false");
+  std::string out = "{\"name\":" + json_string(std::string(row.plural) + "/" + std::string(name)) +
+                    ",\"singularName\":\"\",\"namespaced\":" + (row.namespaced ? "true" : "false");
   if (sub.group != row.group || sub.version != row.version) {
     if (!sub.group.empty()) out += ",\"group\":" + json_string(sub.group);
     out += ",\"version\":" + json_string(sub.version);

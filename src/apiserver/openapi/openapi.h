@@ -1,4 +1,5 @@
-// The API's own description, made from the schema's tables and the resource rows when a client asks.
+// The API's own description, made from the schema's tables and the resource rows when a
+// client asks.
 //
 // Nothing is kept between requests: clients cache by ETag, and an idle server holds no document.
 // Sources: OpenAPI 2.0 and 3.0, gnostic's OpenAPIv2.proto (the form kubectl asks for), KEP-2896.

@@ -111,8 +111,9 @@ std::string operation_text(const Operation& operation, const Target& target) {
     response += v2 ? ",\"schema\":" + schema
                    : ",\"content\":{\"application/json\":{\"schema\":" + schema + "}}";
   }
-  return "{\"parameters\":[" + parameters + "]," + request_body + "\"responses\":{\"200\":" +
-         response + "}},\"x-kubernetes-action\":" + json_string(operation.action) +
+  return "{\"parameters\":[" + parameters + "]," + request_body +
+         "\"responses\":{\"200\":" + response +
+         "}},\"x-kubernetes-action\":" + json_string(operation.action) +
          ",\"x-kubernetes-group-version-kind\":{\"group\":" + json_string(target.group) +
          ",\"kind\":" + json_string(target.kind) + ",\"version\":" + json_string(target.version) +
          "}}";
@@ -127,15 +128,15 @@ std::string path_item(std::string_view path, std::span<const Verb> table,
   std::string operations;
   for (const Verb& verb : table) {
     if (!has_verb(verbs, verb.verb)) continue;
-    operations += json_string(verb.operation->method) + ":" +
-                  operation_text(*verb.operation, target) + ",";
+    operations +=
+        json_string(verb.operation->method) + ":" + operation_text(*verb.operation, target) + ",";
   }
   if (operations.empty()) return {};
   std::string parameters;
   for (std::string_view name : {"namespace", "name"}) {
     if (path.find("{" + std::string(name) + "}") == path.npos) continue;
-    parameters += (parameters.empty() ? "" : ",") +
-                  parameter(name, "path", "string", target.openapi);
+    parameters +=
+        (parameters.empty() ? "" : ",") + parameter(name, "path", "string", target.openapi);
   }
   return json_string(path) + ":{" + operations + "\"parameters\":[" + parameters + "]}";
 }
@@ -143,9 +144,9 @@ std::string path_item(std::string_view path, std::span<const Verb> table,
 }  // namespace
 
 std::string path_items(const Resource& row, OpenApiVersion version) {
-  const std::string root = row.group.empty()
-                               ? "/api/" + std::string(row.version) + "/"
-                               : "/apis/" + std::string(row.group) + "/" + std::string(row.version) + "/";
+  const std::string root =
+      row.group.empty() ? "/api/" + std::string(row.version) + "/"
+                        : "/apis/" + std::string(row.group) + "/" + std::string(row.version) + "/";
   const std::string inside = root + (row.namespaced ? "namespaces/{namespace}/" : "");
   const Target target{row.group, row.version, row.kind, version};
   std::string out;

@@ -56,7 +56,9 @@ void merge_extensions(const api::Field& field, std::string& out) {
   const bool merge = field.has(api::kPatchMerge), retain = field.has(api::kPatchReplaceKeys);
   if (merge || retain) {
     member(out, "x-kubernetes-patch-strategy",
-           merge && retain ? "\"merge,retainKeys\"" : merge ? "\"merge\"" : "\"retainKeys\"");
+           merge && retain ? "\"merge,retainKeys\""
+           : merge         ? "\"merge\""
+                           : "\"retainKeys\"");
   }
   if (!field.merge_key.empty()) {
     member(out, "x-kubernetes-patch-merge-key", json_string(field.merge_key));

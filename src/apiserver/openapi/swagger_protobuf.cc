@@ -172,7 +172,7 @@ std::string path_item(const Value& object) {
     std::string_view name;
     uint32_t number;
   };
-  constexpr Method kMethods[] = {{"get", 2},    {"put", 3},  {"post", 4}, {"delete", 5},
+  constexpr Method kMethods[] = {{"get", 2},     {"put", 3},  {"post", 4}, {"delete", 5},
                                  {"options", 6}, {"head", 7}, {"patch", 8}};
   std::string out;
   for (const Method& method : kMethods) {
