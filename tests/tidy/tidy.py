@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Checks what a compiler cannot: include ranks, forbidden headers, forgotten READMEs.
+"""Checks what a compiler cannot: include ranks, forbidden headers, forgotten READMEs, the format.
 
 Includes only go down a rank and equals never include each other (ARCHITECTURE.md, "The tree").
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -54,10 +55,21 @@ def check_file(name):
         yield f"{name}: no #pragma once"
 
 
+def check_format(files):
+    """What clang-format 14 (Debian 12's; other versions format otherwise) would change."""
+    tool = shutil.which("clang-format-14")
+    if tool is None:
+        return ["clang-format-14 is missing: apt-get install clang-format-14"]
+    run = subprocess.run([tool, "--dry-run", "--Werror", *files], cwd=ROOT, capture_output=True, text=True)
+    wrong = sorted({line.split(":")[0] for line in run.stderr.split("\n") if " error: " in line})
+    return [f"{name}: not formatted: clang-format-14 -i {name}" for name in wrong]
+
+
 def main():
     files = subprocess.run(["git", "ls-files", "*.cc", "*.h"], cwd=ROOT, check=True,
                            capture_output=True, text=True).stdout.split()
     problems = [problem for name in files for problem in check_file(name)]
+    problems += check_format(files)
     for folder in sorted({(p.split("/")[0] if p.split("/")[0] in RANK else "/".join(p.split("/")[:2]))
                           for p in files if component_of(p) and not p.startswith(("include", "tests"))}):
         if not (ROOT / folder / "README.md").exists():
