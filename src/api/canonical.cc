@@ -11,6 +11,7 @@
 #include "api/scalars.h"
 #include "kist/api/codec.h"
 #include "kist/api/quantity.h"
+#include "kist/base/base64.h"
 
 namespace kist::api {
 namespace {

@@ -7,6 +7,7 @@
 #include "api/scalars.h"
 #include "api/wire.h"
 #include "kist/api/codec.h"
+#include "kist/base/base64.h"
 
 namespace kist::api {
 namespace {

@@ -133,19 +133,6 @@ constexpr DurationUnit kDurationUnits[] = {{"ns", 1},
                                            {"m", 60 * kNanosPerSecond},
                                            {"h", 3600 * kNanosPerSecond}};
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-constexpr std::array<int8_t, 256> base64_values() {
-  std::array<int8_t, 256> values{};
-  values.fill(-1);
-  for (size_t i = 0; i < kBase64.size(); ++i) {
-    values[static_cast<uint8_t>(kBase64[i])] = static_cast<int8_t>(i);
-  }
-  return values;
-}
-constexpr std::array<int8_t, 256> kBase64Values = base64_values();
-
 // "1.5" out of whole and fraction, without zeros at the end.
 std::string decimal(int64_t value, int64_t unit, std::string_view suffix) {
   std::string text = std::to_string(value / unit);
@@ -276,50 +263,6 @@ std::string format_duration(int64_t nanos) {
   if (minutes >= 60) text += std::to_string(minutes / 60) + "h";
   if (minutes > 0) text += std::to_string(minutes % 60) + "m";
   return text + decimal(nanos % (60 * kNanosPerSecond), kNanosPerSecond, "s");
-}
-
-Result<std::string> decode_base64(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  uint32_t bits = 0;
-  int count = 0, padding = 0;
-  for (size_t at = 0; at < text.size(); ++at) {
-    char c = text[at];
-    if (c == '\n' || c == '\r') continue;
-    int8_t value = kBase64Values[static_cast<uint8_t>(c)];
-    bool pad = c == '=' && count >= 2;
-    if ((value < 0 && !pad) || (padding > 0 && (!pad || count == 0))) {
-      return Error{Code::kBadRequest, "illegal base64 data at input byte " + std::to_string(at)};
-    }
-    padding += pad;
-    bits = bits << 6 | static_cast<uint32_t>(pad ? 0 : value);
-    if (++count < 4) continue;
-    for (int shift = 16; shift >= 8 * padding; shift -= 8) {
-      bytes.push_back(static_cast<char>(bits >> shift & 0xff));
-    }
-    bits = 0, count = 0;
-  }
-  if (count != 0) {
-    return Error{Code::kBadRequest,
-                 "illegal base64 data at input byte " + std::to_string(text.size())};
-  }
-  return bytes;
-}
-
-std::string encode_base64(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t bits = 0;
-    size_t have = std::min<size_t>(3, bytes.size() - at);
-    for (size_t i = 0; i < 3; ++i) {
-      bits = bits << 8 | (i < have ? static_cast<uint8_t>(bytes[at + i]) : 0u);
-    }
-    for (size_t i = 0; i < 4; ++i) {
-      text.push_back(i <= have ? kBase64[bits >> (18 - 6 * i) & 63] : '=');
-    }
-  }
-  return text;
 }
 
 bool valid_utf8(std::string_view text) {

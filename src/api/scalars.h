@@ -1,4 +1,4 @@
-// The scalars of Kubernetes' JSON that are more than a JSON scalar: times, durations, base64.
+// The scalars of Kubernetes' JSON that are more than a JSON scalar: times, durations, UTF-8.
 //
 // Pure functions. Error messages are those of Go's time and encoding packages, because clients see
 // them; codes are kBadRequest.
@@ -26,10 +26,6 @@ std::string format_instant_micro(Instant instant);  // meta/v1 MicroTime: six di
 // Go's durations in nanoseconds: "1h2m3.5s", "-1.5h", "300ms".
 Result<int64_t> parse_duration(std::string_view text);
 std::string format_duration(int64_t nanos);
-
-// Standard base64 with padding; line ends inside are skipped.
-Result<std::string> decode_base64(std::string_view text);
-std::string encode_base64(std::string_view bytes);
 
 bool valid_utf8(std::string_view text);
 

@@ -16,6 +16,4 @@ struct KubeconfigContent {
 // kubeconfig v1 as YAML: one cluster, user and context, all named "default", as k3s names them.
 std::string kubeconfig_text(const KubeconfigContent& content);
 
-std::string base64(std::string_view bytes);
-
 }  // namespace kist::roles

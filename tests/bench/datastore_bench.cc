@@ -26,6 +26,7 @@
 #include <thread>
 #include <vector>
 
+#include "kist/base/base64.h"
 #include "kist/base/fd.h"
 #include "kist/datastore/store.h"
 
@@ -103,20 +104,6 @@ double bench_store(Store& store, const char* name, int clients, int each) {
 
 // ---- etcd
 
-std::string base64(const std::string& text) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < text.size(); i += 3) {
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k)
-      bits = bits << 8 | (i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u);
-    for (size_t k = 0; k < 4; ++k)
-      out += i + k > text.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
-  }
-  return out;
-}
-
 Fd connect_to(uint16_t port) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -131,7 +118,7 @@ Fd connect_to(uint16_t port) {
 
 // One put on a kept connection; the answers are small and have a Content-Length.
 bool put(int fd, const std::string& key, const std::string& value) {
-  const std::string body = "{\"key\":\"" + base64(key) + "\",\"value\":\"" + base64(value) + "\"}";
+  const std::string body = "{\"key\":\"" + encode_base64(key) + "\",\"value\":\"" + encode_base64(value) + "\"}";
   const std::string request =
       "POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
       "Content-Length: " +

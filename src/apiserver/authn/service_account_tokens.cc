@@ -11,8 +11,8 @@
 #include <algorithm>
 
 #include "kist/api/json.h"
+#include "kist/base/base64.h"
 #include "kist/base/random.h"
-#include "src/apiserver/base64.h"
 #include "src/apiserver/text.h"
 #include "src/apiserver/values.h"
 
@@ -46,23 +46,23 @@ class Es256Tokens : public ServiceAccountTokens {
 
   Result<std::string> sign(const ServiceAccountClaims& claims) const override {
     std::string header = R"({"alg":"ES256","kid":)" + json_string(key_id_) + "}";
-    std::string token = base64url(header) + "." + base64url(payload(claims));
+    std::string token = encode_base64url(header) + "." + encode_base64url(payload(claims));
     std::string signature = raw_signature(token);
     if (signature.empty()) return Error{Code::kInternal, "sign the token: OpenSSL failed"};
-    return token + "." + base64url(signature);
+    return token + "." + encode_base64url(signature);
   }
 
   Result<ServiceAccountClaims> verify(std::string_view token, int64_t now) const override {
     if (token.size() > kTokenBytesMax) return refused();
     size_t first = token.find('.'), last = token.rfind('.');
     if (first == std::string_view::npos || first == last) return refused();
-    std::string signature, body;
-    if (!base64url_decode(token.substr(last + 1), &signature) ||
-        !base64url_decode(token.substr(first + 1, last - first - 1), &body) ||
-        !good_signature(token.substr(0, last), signature)) {
+    Result<std::string> signature = decode_base64url(token.substr(last + 1));
+    Result<std::string> body = decode_base64url(token.substr(first + 1, last - first - 1));
+    if (!signature.ok() || !body.ok() ||
+        !good_signature(token.substr(0, last), std::move(signature).value())) {
       return refused();
     }
-    Result<api::Json> parsed = api::parse_json(body);
+    Result<api::Json> parsed = api::parse_json(std::move(body).value());
     if (!parsed.ok() || !parsed.value().root().IsObject()) return refused();
     return read(parsed.value().root(), now);
   }
@@ -158,7 +158,7 @@ std::string key_id(EVP_PKEY* key) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   SHA256(der, static_cast<size_t>(size), reinterpret_cast<unsigned char*>(digest.data()));
   OPENSSL_free(der);
-  return base64url(digest);
+  return encode_base64url(digest);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <charconv>
 
 #include "kist/api/json.h"
-#include "src/apiserver/base64.h"
+#include "kist/base/base64.h"
 #include "src/apiserver/encode.h"
 #include "src/apiserver/registry/handlers.h"
 #include "src/apiserver/registry/selection.h"
@@ -29,19 +29,18 @@ struct Continue {
 
 std::string encode_continue(const Continue& from) {
   std::string start = from.namespace_name + "/" + from.name;
-  return base64url("{\"v\":\"meta.k8s.io/v1\",\"rv\":" + std::to_string(from.revision) +
-                   ",\"start\":" + json_string(start) + "}");
+  return encode_base64url("{\"v\":\"meta.k8s.io/v1\",\"rv\":" + std::to_string(from.revision) +
+                          ",\"start\":" + json_string(start) + "}");
 }
 
 Result<Continue> decode_continue(std::string_view token) {
   auto refused = [](std::string_view why) {
     return bad_request("continue key is not valid: " + std::string(why));
   };
-  std::string text;
-  if (token.size() > kContinueBytesMax || !base64url_decode(token, &text)) {
-    return refused("illegal base64 data");
-  }
-  Result<api::Json> parsed = api::parse_json(text);
+  if (token.size() > kContinueBytesMax) return refused("too long");
+  Result<std::string> text = decode_base64url(token);
+  if (!text.ok()) return refused(text.error().message);
+  Result<api::Json> parsed = api::parse_json(std::move(text).value());
   if (!parsed.ok() || !parsed.value().root().IsObject()) return refused("no JSON object");
   const api::Value& root = parsed.value().root();
   if (api::text_of(root, "v") != "meta.k8s.io/v1") return refused("unrecognized version");

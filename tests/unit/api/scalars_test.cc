@@ -1,4 +1,4 @@
-// Times, durations, base64 and UTF-8.
+// Times, durations and UTF-8.
 #include "api/scalars.h"
 
 #include <catch2/catch.hpp>
@@ -65,21 +65,6 @@ TEST_CASE("durations") {
   CHECK_FALSE(parse_duration("9999999h").ok());
   CHECK_FALSE(parse_duration("99999999999999999999s").ok());
   CHECK_FALSE(parse_duration(".s").ok());
-}
-
-TEST_CASE("base64") {
-  for (std::string_view text : {"", "a", "ab", "abc", "abcd", "\xff\xfe\x00"}) {
-    auto decoded = decode_base64(encode_base64(text));
-    REQUIRE(decoded.ok());
-    CHECK(decoded.value() == text);
-  }
-  CHECK(encode_base64("hello") == "aGVsbG8=");
-  CHECK(decode_base64("aGVs\r\nbG8=").value() == "hello");
-  for (const char* bad :
-       {"a", "aa", "aaa", "=", "a===", "aa=a", "aa==a", "aa==aaaa", "aaaa=", "a-aa"}) {
-    INFO(bad);
-    CHECK_FALSE(decode_base64(bad).ok());
-  }
 }
 
 TEST_CASE("UTF-8") {

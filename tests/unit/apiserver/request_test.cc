@@ -1,7 +1,6 @@
 // Reading requests: paths, queries, media types, continue tokens' alphabet; wording Status.
 #include <catch2/catch.hpp>
 
-#include "src/apiserver/base64.h"
 #include "src/apiserver/encode.h"
 #include "src/apiserver/negotiation.h"
 #include "src/apiserver/request_info.h"
@@ -89,17 +88,6 @@ TEST_CASE("media types: order of quality, then as written") {
   CHECK(accepts_gzip("deflate, gzip;q=1.0"));
   CHECK_FALSE(accepts_gzip("gzip;q=0"));
   CHECK_FALSE(accepts_gzip("br"));
-}
-
-TEST_CASE("base64url: there and back, odd input refused") {
-  for (const char* text : {"", "a", "ab", "abc", "\xff\xfe?>", "{\"v\":1}"}) {
-    std::string back;
-    REQUIRE(base64url_decode(base64url(text), &back));
-    CHECK(back == text);
-  }
-  std::string back;
-  CHECK_FALSE(base64url_decode("a+b/", &back));
-  CHECK_FALSE(base64url_decode("abcde", &back));
 }
 
 TEST_CASE("status: codes, reasons and whom a message is about") {

@@ -10,18 +10,6 @@
 
 using namespace kist;
 
-TEST_CASE("kubeconfig: base64 as RFC 4648, section 10, tests it") {
-  const std::pair<const char*, const char*> cases[] = {{"", ""},
-                                                       {"f", "Zg=="},
-                                                       {"fo", "Zm8="},
-                                                       {"foo", "Zm9v"},
-                                                       {"foob", "Zm9vYg=="},
-                                                       {"fooba", "Zm9vYmE="},
-                                                       {"foobar", "Zm9vYmFy"}};
-  for (const auto& [text, encoded] : cases) CHECK(roles::base64(text) == encoded);
-  CHECK(roles::base64("\xff\xff\xff") == "////");
-}
-
 TEST_CASE("kubeconfig: the file has its mode whatever the umask, and its directory is made") {
   char name[] = "/tmp/kist-kubeconfig-XXXXXX";
   const std::string directory = ::mkdtemp(name);

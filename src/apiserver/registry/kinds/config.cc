@@ -1,6 +1,7 @@
 // ConfigMaps and Secrets: keys, sizes, and what `immutable` means.
 #include <string>
 
+#include "kist/base/base64.h"
 #include "src/apiserver/registry/kinds/kinds.h"
 #include "src/apiserver/registry/kinds/support.h"
 
@@ -52,30 +53,13 @@ void validate_config_map_update(const Value& next, const Value& old, FieldErrors
   validate_config_map(next, errors);
 }
 
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = static_cast<uint8_t>(bytes[i]) << 16;
-    if (i + 1 < bytes.size()) group |= static_cast<uint8_t>(bytes[i + 1]) << 8;
-    if (i + 2 < bytes.size()) group |= static_cast<uint8_t>(bytes[i + 2]);
-    out += kDigits[group >> 18];
-    out += kDigits[group >> 12 & 63];
-    out += i + 1 < bytes.size() ? kDigits[group >> 6 & 63] : '=';
-    out += i + 2 < bytes.size() ? kDigits[group & 63] : '=';
-  }
-  return out;
-}
-
 // stringData is a write-only convenience: it ends up in data and is never stored.
 void secret_defaults(Value& secret, Allocator& allocator) {
   default_text(secret, "type", "Opaque", allocator);
   if (has(secret, "stringData")) {
     Value& data = api::child(secret, "data", allocator);
     each_member(std::as_const(secret), "stringData", [&](std::string_view key, const Value& text) {
-      std::string encoded = base64(view(text));
+      std::string encoded = encode_base64(view(text));
       api::set(data, key, std::string_view(encoded), allocator);
     });
   }
