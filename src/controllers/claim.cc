@@ -9,15 +9,16 @@ using client::ObjectPtr;
 
 enum class Step : uint8_t { kIgnore, kKeep, kAdopt, kRelease };
 
-Step decide(const Claim& claim, std::string_view uid, bool deleting, const Object& object) {
+Step decide(const Claim& claim, const api::Selector& selector, std::string_view uid, bool deleting,
+            const Object& object) {
   const client::OwnerReference* controller = object.controller();
-  const bool matches = matches_selector(child_of(spec_of(claim.owner), "selector"), object.labels);
+  const bool wanted = matches(selector, object.labels);
   if (controller != nullptr) {
     if (controller->uid != uid) return Step::kIgnore;
-    if (matches) return Step::kKeep;
+    if (wanted) return Step::kKeep;
     return deleting ? Step::kIgnore : Step::kRelease;
   }
-  if (!matches || deleting || object.deleting) return Step::kIgnore;
+  if (!wanted || deleting || object.deleting) return Step::kIgnore;
   return !claim.adoptable || claim.adoptable(object) ? Step::kAdopt : Step::kIgnore;
 }
 
@@ -59,11 +60,12 @@ Result<client::ObjectList> claim(const Context& context, const Claim& claim) {
   const Value& metadata = metadata_of(claim.owner);
   const std::string uid(api::text_of(metadata, "uid"));
   const bool deleting = !api::text_of(metadata, "deletionTimestamp").empty();
+  const api::Selector selector = selector_of(child_of(spec_of(claim.owner), "selector"));
   client::ObjectList owned;
   bool asked = false;
   int64_t written = 0;
   for (const ObjectPtr& object : claim.cache.list(api::text_of(metadata, "namespace"))) {
-    const Step step = decide(claim, uid, deleting, *object);
+    const Step step = decide(claim, selector, uid, deleting, *object);
     if (step == Step::kKeep) owned.push_back(object);
     if (step == Step::kIgnore || step == Step::kKeep) continue;
     const bool adopt = step == Step::kAdopt;

@@ -58,7 +58,8 @@ void DeploymentController::watch_sets() {
     if (!next || (old && old->controller() && !next->controller())) wake_owner(old);
     if (!next || next->controller() || next->deleting) return;
     for (const ObjectPtr& deployment : deployments_.list(next->space))
-      if (matches_selector(child_of(spec_of(deployment->parse().root()), "selector"), next->labels))
+      if (matches(selector_of(child_of(spec_of(deployment->parse().root()), "selector")),
+                  next->labels))
         queue_.add(deployment->key());
   });
 }

@@ -42,9 +42,9 @@ bool carry_annotations(const Value& deployment, int64_t revision, Json& set) {
   bool changed = false;
   const Value& from = child_of(metadata_of(deployment), "annotations");
   for (const auto& member : from.GetObject()) {
-    const std::string_view key(member.name.GetString(), member.name.GetStringLength());
+    const std::string_view key = as_text(member.name);
     if (std::find(kNotCarried.begin(), kNotCarried.end(), key) != kNotCarried.end()) continue;
-    changed |= set_text(annotations, key, member.value.GetString(), pool);
+    changed |= set_text(annotations, key, std::string(as_text(member.value)), pool);
   }
   const std::string before(api::text_of(annotations, kRevision));
   const int64_t number = before.empty() ? 0 : std::strtoll(before.c_str(), nullptr, 10);

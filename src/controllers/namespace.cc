@@ -116,7 +116,7 @@ Result<> NamespaceController::empty_resource(const ServedResource& resource,
   for (const Value& item : elements(list.root(), "items")) {
     ++content.remaining[id.plural + "." + id.group];
     for (const Value& finalizer : elements(metadata_of(item), "finalizers"))
-      ++content.finalizers[finalizer.GetString()];
+      ++content.finalizers[std::string(as_text(finalizer))];
   }
   return {};
 }
@@ -141,8 +141,7 @@ Result<> NamespaceController::finalize(const Value& space) {
   Allocator& pool = next.allocator();
   Value kept(rapidjson::kArrayType);
   for (const Value& finalizer : elements(spec_of(space), "finalizers"))
-    if (std::string_view(finalizer.GetString()) != "kubernetes")
-      kept.PushBack(api::copy(finalizer, pool), pool);
+    if (as_text(finalizer) != "kubernetes") kept.PushBack(api::copy(finalizer, pool), pool);
   api::set(api::child(next.root(), "spec", pool), "finalizers", std::move(kept), pool);
   Result<Json> done = context_.client.update(client::kNamespaces, next.root(), "finalize");
   if (!done.ok() && done.error().code != Code::kNotFound) return done.error();
@@ -156,7 +155,7 @@ Result<client::Next> NamespaceController::reconcile(const std::string& key) {
   if (api::text_of(metadata_of(space.root()), "deletionTimestamp").empty()) return client::Next{};
   const auto finalizers = elements(spec_of(space.root()), "finalizers");
   const bool ours = std::any_of(finalizers.begin(), finalizers.end(), [](const Value& finalizer) {
-    return std::string_view(finalizer.GetString()) == "kubernetes";
+    return as_text(finalizer) == "kubernetes";
   });
   if (!ours) return client::Next{};
 

@@ -66,7 +66,7 @@ void ReplicaSetController::watch_pods() {
     // An orphan may be what a set has been waiting for.
     if (!next || next->controller() || next->deleting) return;
     for (const ObjectPtr& set : sets_.list(next->space))
-      if (matches_selector(child_of(spec_of(set->parse().root()), "selector"), next->labels))
+      if (matches(selector_of(child_of(spec_of(set->parse().root()), "selector")), next->labels))
         queue_.add(set->key());
   });
 }

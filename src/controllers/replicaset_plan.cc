@@ -87,13 +87,14 @@ ReplicaPlan plan_replicas(int64_t wanted, const ObjectList& owned, const ObjectL
 Json replica_status(const Value& set, const ObjectList& owned, const ReplicaFailure* failure,
                     int64_t now) {
   const Value& spec = spec_of(set);
-  const Value& template_labels = path_of(spec, {"template", "metadata", "labels"});
+  const api::Selector labelled =
+      api::Selector::from_map(path_of(spec, {"template", "metadata", "labels"}));
   const int64_t min_ready = api::int_of(spec, "minReadySeconds");
   int64_t replicas = 0, labeled = 0, ready = 0, available = 0;
   for (const ObjectPtr& pod : owned) {
     if (!pod_active(*pod)) continue;
     ++replicas;
-    labeled += matches_map(template_labels, pod->labels);
+    labeled += matches(labelled, pod->labels);
     ready += pod_view(*pod).ready;
     available += pod_view(*pod).available(min_ready, now);
   }

@@ -12,10 +12,11 @@ namespace {
 using client::ObjectList;
 using client::ObjectPtr;
 
-const Value& selector_of(const Value& service) { return child_of(spec_of(service), "selector"); }
+// A plain map, not a LabelSelector.
+const Value& selector_map(const Value& service) { return child_of(spec_of(service), "selector"); }
 
 bool selects(const Value& service) {
-  const Value& selector = selector_of(service);
+  const Value& selector = selector_map(service);
   return selector.IsObject() && !selector.ObjectEmpty();
 }
 
@@ -42,7 +43,8 @@ void wake_services(const client::Cache& services, const client::Object& pod,
                    client::WorkQueue& queue) {
   for (const ObjectPtr& service : services.list(pod.space)) {
     const Json json = service->parse();
-    if (selects(json.root()) && matches_map(selector_of(json.root()), pod.labels))
+    if (selects(json.root()) &&
+        matches(api::Selector::from_map(selector_map(json.root())), pod.labels))
       queue.add(service->key());
   }
 }
@@ -62,7 +64,7 @@ ServiceView view_service(const Value& service) {
   if (!families.empty()) {
     const auto has = [&](std::string_view family) {
       return std::any_of(families.begin(), families.end(),
-                         [&](const Value& f) { return std::string_view(f.GetString()) == family; });
+                         [&](const Value& f) { return as_text(f) == family; });
     };
     view.ipv4 = has("IPv4");
     view.ipv6 = has("IPv6");
@@ -86,10 +88,10 @@ EndpointPorts ports_for(const Value& service, const PodView& pod) {
 
 ObjectList backing_pods(const ServiceView& service, const ObjectList& pods) {
   ObjectList backing;
-  const Value& selector = selector_of(*service.object);
+  const api::Selector selector = api::Selector::from_map(selector_map(*service.object));
   std::copy_if(pods.begin(), pods.end(), std::back_inserter(backing), [&](const ObjectPtr& pod) {
     return !pod_view(*pod).terminal() && !pod_view(*pod).ips.empty() &&
-           matches_map(selector, pod->labels);
+           matches(selector, pod->labels);
   });
   return backing;
 }

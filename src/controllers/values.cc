@@ -1,65 +1,15 @@
 // See values.h.
 #include "src/controllers/values.h"
 
-#include <algorithm>
 #include <charconv>
-#include <functional>
 #include <span>
 
 namespace kist::controllers {
-namespace {
 
-std::string_view text(const Value& value) {
+std::string_view as_text(const Value& value) {
   return value.IsString() ? std::string_view(value.GetString(), value.GetStringLength())
                           : std::string_view();
 }
-
-// Looks a label up: found or not, and its value.
-using Lookup = std::function<bool(std::string_view key, std::string_view& value)>;
-
-bool matches_expression(const Value& expression, const Lookup& lookup) {
-  const std::string_view op = api::text_of(expression, "operator");
-  std::string_view value;
-  const bool found = lookup(api::text_of(expression, "key"), value);
-  const auto values = elements(expression, "values");
-  const bool listed = found && std::any_of(values.begin(), values.end(),
-                                           [&](const Value& v) { return text(v) == value; });
-  if (op == "In") return listed;
-  if (op == "NotIn") return !listed;
-  if (op == "Exists") return found;
-  if (op == "DoesNotExist") return !found;
-  return false;
-}
-
-bool matches_pairs(const Value& map, const Lookup& lookup) {
-  if (!map.IsObject()) return true;
-  for (const auto& member : map.GetObject()) {
-    std::string_view value;
-    if (!lookup(text(member.name), value) || value != text(member.value)) return false;
-  }
-  return true;
-}
-
-bool matches(const Value& selector, const Lookup& lookup) {
-  if (!selector.IsObject() || !matches_pairs(child_of(selector, "matchLabels"), lookup))
-    return false;
-  for (const Value& expression : elements(selector, "matchExpressions"))
-    if (!matches_expression(expression, lookup)) return false;
-  return true;
-}
-
-Lookup lookup_in(const Labels& labels) {
-  return [&labels](std::string_view key, std::string_view& value) {
-    for (const auto& [name, content] : labels) {
-      if (name != key) continue;
-      value = content;
-      return true;
-    }
-    return false;
-  };
-}
-
-}  // namespace
 
 const Value& child_of(const Value& object, std::string_view member) {
   static const Value kNothing(rapidjson::kObjectType);
@@ -106,21 +56,21 @@ void push(Value& object, std::string_view array, Value element, Allocator& pool)
   found->PushBack(std::move(element), pool);
 }
 
-bool matches_selector(const Value& selector, const Value& labels) {
-  return matches(selector, [&](std::string_view key, std::string_view& value) {
-    const Value* found = labels.IsObject() ? api::find(labels, key) : nullptr;
-    if (found == nullptr) return false;
-    value = text(*found);
-    return true;
+api::Selector selector_of(const Value& label_selector) {
+  Result<api::Selector> parsed = api::Selector::from_label_selector(&label_selector);
+  if (!parsed.ok()) parsed = api::Selector::from_label_selector(nullptr);
+  return std::move(parsed).value();
+}
+
+bool matches(const api::Selector& selector, const Labels& labels) {
+  return selector.matches([&labels](std::string_view key, std::string_view* value) {
+    for (const auto& [name, content] : labels) {
+      if (name != key) continue;
+      *value = content;
+      return true;
+    }
+    return false;
   });
-}
-
-bool matches_selector(const Value& selector, const Labels& labels) {
-  return matches(selector, lookup_in(labels));
-}
-
-bool matches_map(const Value& map, const Labels& labels) {
-  return matches_pairs(map, lookup_in(labels));
 }
 
 bool selects_everything(const Value& selector) {
@@ -148,7 +98,7 @@ const Value& condition_of(const Value& status, std::string_view type) {
 int64_t scaled(const Value* value, int64_t total, Rounding rounding) {
   if (value == nullptr) return 0;
   if (value->IsInt64()) return value->GetInt64();
-  const std::string_view percent = text(*value);
+  const std::string_view percent = as_text(*value);
   int64_t number = 0;
   const auto [end, error] =
       std::from_chars(percent.data(), percent.data() + percent.size(), number);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kist/api/json.h"
+#include "kist/api/selector.h"
 #include "kist/base/clock.h"
 #include "kist/client/cache.h"
 
@@ -25,6 +26,7 @@ inline const Value& spec_of(const Value& object) { return child_of(object, "spec
 inline const Value& status_of(const Value& object) { return child_of(object, "status"); }
 // The elements of an array; none where it is missing.
 std::span<const Value> elements(const Value& object, std::string_view member);
+std::string_view as_text(const Value& value);  // empty where it is none
 std::string_view annotation(const Value& object, std::string_view key);
 
 Json copy_of(const Value& value);
@@ -32,13 +34,11 @@ void set_int(Value& object, std::string_view member, int64_t number, Allocator& 
 void set_bool(Value& object, std::string_view member, bool value, Allocator& pool);
 void push(Value& object, std::string_view array, Value element, Allocator& pool);
 
-// meta/v1 LabelSelector (or, matches_map, a plain map) against labels. An empty selector matches
-// everything, one that is malformed nothing.
-bool matches_selector(const Value& selector, const Value& labels);
-bool selects_everything(const Value& selector);
-using Labels = std::vector<std::pair<std::string, std::string>>;
-bool matches_selector(const Value& selector, const Labels& labels);
-bool matches_map(const Value& map, const Labels& labels);
+// A meta/v1 LabelSelector. An empty one matches everything, one that is malformed nothing.
+api::Selector selector_of(const Value& label_selector);
+bool selects_everything(const Value& label_selector);
+using Labels = std::vector<std::pair<std::string, std::string>>;  // of a client::Object
+bool matches(const api::Selector& selector, const Labels& labels);
 
 // The ownerReference of what `owner` controls.
 Value owner_reference(const Value& owner, Allocator& pool);
