@@ -118,7 +118,8 @@ Fd connect_to(uint16_t port) {
 
 // One put on a kept connection; the answers are small and have a Content-Length.
 bool put(int fd, const std::string& key, const std::string& value) {
-  const std::string body = "{\"key\":\"" + encode_base64(key) + "\",\"value\":\"" + encode_base64(value) + "\"}";
+  const std::string body =
+      "{\"key\":\"" + encode_base64(key) + "\",\"value\":\"" + encode_base64(value) + "\"}";
   const std::string request =
       "POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
       "Content-Length: " +
