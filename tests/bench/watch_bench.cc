@@ -43,7 +43,8 @@ bool create(HttpClient& client, int number) {
                            std::string(kValueBytes, 'v') + "\"}}";
   const HttpReply made =
       client.request("POST", kConfigMaps, body, {{"Content-Type", "application/json"}});
-  if (made.status != 201) std::fprintf(stderr, "create: %s%s\n", made.error.c_str(), made.body.c_str());
+  if (made.status != 201)
+    std::fprintf(stderr, "create: %s%s\n", made.error.c_str(), made.body.c_str());
   return made.status == 201;
 }
 
@@ -75,18 +76,18 @@ std::vector<double> measure(const HttpClientOptions& options, const std::atomic<
 int run(const std::string& directory, int rounds) {
   const auto store = datastore::open_sqlite_store({.path = directory + "/kist.db"}).value();
   std::atomic<int64_t> committed = 0;
-  const auto first = store->watch("/registry/core/configmaps/", {},
-                                  [&](std::span<const datastore::Event> events, datastore::Revision) {
-                                    if (!events.empty()) committed = now_ns();
-                                  });
+  const auto first =
+      store->watch("/registry/core/configmaps/", {},
+                   [&](std::span<const datastore::Event> events, datastore::Revision) {
+                     if (!events.empty()) committed = now_ns();
+                   });
   const auto api = apiserver::ApiServer::create(*store, system_clock(), {});
   const auto ca = net::make_ca("bench", system_clock()).value();
   const auto leaf = net::issue_server_certificate(ca, {"b", {"127.0.0.1"}}, system_clock()).value();
   const auto admin =
       net::issue_client_certificate(ca, {"c", {"system:masters"}}, system_clock()).value();
-  net::Server server({.tls = net::TlsMaterial{leaf.certificate_pem, leaf.key_pem,
-                                              ca.certificate_pem}},
-                     *api);
+  net::Server server(
+      {.tls = net::TlsMaterial{leaf.certificate_pem, leaf.key_pem, ca.certificate_pem}}, *api);
   if (!api->start().ok() || !server.start().ok()) return 1;
   const std::vector<double> spans = measure({.port = server.port(),
                                              .ca_pem = ca.certificate_pem,
