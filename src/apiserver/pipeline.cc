@@ -98,7 +98,9 @@ Verdict check_verb(const CallPtr& call) {
 }
 
 Verdict negotiate_format(const CallPtr& call) {
-  bool shapes = call->info.subresource.empty() || call->info.subresource == "status";
+  const std::string& subresource = call->info.subresource;
+  bool shapes = subresource.empty() || subresource == "status" ||
+                (subresource == "scale" && call->info.verb == "get");
   Result<Format> format = negotiate(call->request.header("Accept"), shapes);
   if (!format.ok()) return refuse(call, format.error());
   call->format = format.value();

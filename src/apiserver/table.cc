@@ -60,8 +60,8 @@ void append_row(std::string& out, const View& view, const Printer& printer, cons
   out += '}';
 }
 
-std::string table(const View& view, std::string_view metadata, const std::vector<Slice>& rows) {
-  const Printer& printer = printer_of(view);
+std::string table(const View& view, const Printer& printer, std::string_view metadata,
+                  const std::vector<Slice>& rows) {
   std::string out = head(view).append(metadata);
   append_columns(out, printer);
   out += ",\"rows\":[";
@@ -79,7 +79,12 @@ std::string table_of_object(const View& view, const Slice& stored) {
   Object object(view.served->cache->index(), stored, 0);
   std::string metadata =
       "{\"resourceVersion\":" + json_string(object.slot(FieldIndex::kVersion)) + "}";
-  return table(view, metadata, {stored});
+  return table(view, printer_of(view), metadata, {stored});
+}
+
+std::string table_of_scale(const View& view, std::string_view revision, Slice scale) {
+  std::string metadata = "{\"resourceVersion\":" + json_string(revision) + "}";
+  return table(view, kScalePrinter, metadata, {std::move(scale)});
 }
 
 std::string table_of_list(const View& view, const std::vector<ObjectPtr>& objects,
@@ -90,7 +95,7 @@ std::string table_of_list(const View& view, const std::vector<ObjectPtr>& object
   std::vector<Slice> rows;
   rows.reserve(objects.size());
   for (const ObjectPtr& object : objects) rows.push_back(object->bytes());
-  return table(view, metadata + "}", rows);
+  return table(view, printer_of(view), metadata + "}", rows);
 }
 
 std::string table_of_bookmark(const View& view, int64_t revision, std::string_view metadata) {

@@ -90,7 +90,9 @@ class Kubectl:
         return path
 
     def __call__(self, line, *fragments, stdin=None, fails=False, env=None, timeout=60):
-        command = [self.binary, "-n", self.ns] + shlex.split(line)
+        # `config` has a --namespace of its own.
+        scope = [] if line.startswith("config ") else ["-n", self.ns]
+        command = [self.binary] + scope + shlex.split(line)
         begin = time.monotonic()
         code, out, err = run(command, {**self.env, **(env or {})}, stdin=stdin, timeout=timeout)
         shown = f"kubectl {line}\n{out[-2500:]}{err[-2500:]}"

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import client_cases  # noqa: E402
 import fault_cases  # noqa: E402
 import kubectl_cases  # noqa: E402
+import kubectl_verb_cases  # noqa: E402
 import support  # noqa: E402
 
 
@@ -27,7 +28,8 @@ def main():
     support.BINARY = str(pathlib.Path(arguments.binary).resolve())
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     failures = []
-    for name, case in kubectl_cases.cases() + client_cases.cases() + fault_cases.cases():
+    for name, case in (kubectl_cases.cases() + kubectl_verb_cases.cases() +
+                       client_cases.cases() + fault_cases.cases()):
         if arguments.only not in name:
             continue
         begin = time.monotonic()

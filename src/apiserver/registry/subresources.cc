@@ -8,6 +8,7 @@
 #include "src/apiserver/registry/prepare.h"
 #include "src/apiserver/registry/scale.h"
 #include "src/apiserver/registry/token_request.h"
+#include "src/apiserver/table.h"
 #include "src/apiserver/text.h"
 #include "src/apiserver/values.h"
 
@@ -134,6 +135,15 @@ void evict(const CallPtr& call) {
 // --- scale: spec.replicas of anything that has them, as one small object.
 
 void answer_scale(const CallPtr& call, const Slice& stored) {
+  if (call->format.shape == Shape::kTable && call->format.media == Media::kJson) {
+    Result<View> view = view_of(*call);
+    if (!view.ok()) return call->fail(view.error());
+    Object object(call->served->cache->index(), stored, 0);
+    std::string text = table_of_scale(view.value(), object.slot(FieldIndex::kVersion),
+                                      Slice::of(scale_text(stored.view())));
+    return call->respond(200, {Slice::of(std::move(text))}, call->format.content_type());
+  }
+  call->format.shape = Shape::kObject;  // a Scale has no other
   call->respond_text(200, scale_text(stored.view()),
                      api::find_kind("autoscaling", "v1", "Scale")->type);
 }

@@ -91,10 +91,25 @@ void print_revision(const Value& revision, int64_t now, Value& cells, Allocator&
   add_cell(cells, created(revision, now), allocator);
 }
 
+constexpr Column kScaleColumns[] = {
+    {"Name", "string", "name", 0, "Name must be unique within a namespace."},
+    {"Desired", "integer", "", 0, "Pods wanted."},
+    {"Available", "integer", "", 0, "Pods that exist."},
+    {"Age", "string", "", 0, "Time since the object was created."},
+};
+
+void print_scale(const Value& scale, int64_t now, Value& cells, Allocator& allocator) {
+  add_cell(cells, api::text_of(at(scale, "metadata"), "name"), allocator);
+  add_cell(cells, api::int_of(at(scale, "spec"), "replicas"), allocator);
+  add_cell(cells, api::int_of(at(scale, "status"), "replicas"), allocator);
+  add_cell(cells, created(scale, now), allocator);
+}
+
 }  // namespace
 
 const Printer kReplicaSetPrinter = {kReplicaSetColumns, print_replica_set};
 const Printer kDeploymentPrinter = {kDeploymentColumns, print_deployment};
+const Printer kScalePrinter = {kScaleColumns, print_scale};
 const Printer kControllerRevisionPrinter = {kRevisionColumns, print_revision};
 
 }  // namespace kist::apiserver

@@ -18,6 +18,7 @@ extern const Printer kEventPrinter;
 extern const Printer kServiceAccountPrinter;
 extern const Printer kReplicaSetPrinter;
 extern const Printer kDeploymentPrinter;
+extern const Printer kScalePrinter;
 extern const Printer kControllerRevisionPrinter;
 extern const Printer kLeasePrinter;
 extern const Printer kDefaultPrinter;  // Name and Created At: kinds without columns of their own
