@@ -51,13 +51,14 @@ std::optional<SteadyTime> Connection::deadline() const {
   const ServerTimeouts& timeouts = context_.options.timeouts;
   if (lingering_) return phase_since_ + kLingerMax;
   if (handshaking_) return phase_since_ + timeouts.handshake;
-  if (wants_write_) return progress_at_ + timeouts.stall;
+  if (wants_write_ && !session_.may_stand_still()) return progress_at_ + timeouts.stall;
   switch (phase_) {
     case Session::Phase::kIdle: return phase_since_ + timeouts.idle;
     case Session::Phase::kHead: return phase_since_ + timeouts.head;
     case Session::Phase::kBody: return phase_since_ + timeouts.body;
     case Session::Phase::kExchange:
     case Session::Phase::kStream: return std::nullopt;
+    case Session::Phase::kUpgraded: return session_.protocol_deadline();
   }
   return std::nullopt;
 }
@@ -65,7 +66,7 @@ std::optional<SteadyTime> Connection::deadline() const {
 void Connection::on_deadline() {
   if (lingering_ || handshaking_) {
     done_ = true;
-  } else if (wants_write_) {
+  } else if (wants_write_ && !session_.may_stand_still()) {
     ++context_.counters.cut_off;
     done_ = true;
   } else {

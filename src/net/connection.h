@@ -16,8 +16,6 @@
 
 namespace kist::net {
 
-using SteadyTime = std::chrono::steady_clock::time_point;
-
 // Buffers and the time, of the loop; no connection keeps one of its own.
 struct LoopScratch {
   static constexpr size_t kReadMax = 64 * 1024;

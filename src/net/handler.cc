@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kist/net/server.h"
+#include "upgrade.h"
 
 namespace kist::net {
 
@@ -17,6 +18,12 @@ std::string_view Request::header(std::string_view name) const {
     }
   }
   return {};
+}
+
+void Exchange::upgrade(std::vector<Header>, MakeProtocol) {
+  respond({.status = 400,
+           .headers = {{"Content-Type", "text/plain; charset=utf-8"}},
+           .body = {Slice::literal("unable to upgrade: no connection to switch\n")}});
 }
 
 std::string_view status_text(int status) {
@@ -50,6 +57,7 @@ std::string_view status_text(int status) {
       {415, "Unsupported Media Type"},
       {417, "Expectation Failed"},
       {422, "Unprocessable Entity"},
+      {426, "Upgrade Required"},
       {429, "Too Many Requests"},
       {431, "Request Header Fields Too Large"},
       {500, "Internal Server Error"},

@@ -73,7 +73,11 @@ std::string response_head(int status, const std::vector<Header>& headers,
   } else if (options.framing == Framing::kChunked) {
     head += "\r\nTransfer-Encoding: chunked";
   }
-  if (options.close) head += "\r\nConnection: close";
+  if (options.upgrade) {
+    head += "\r\nConnection: Upgrade";
+  } else if (options.close) {
+    head += "\r\nConnection: close";
+  }
   head += "\r\n\r\n";
   return head;
 }

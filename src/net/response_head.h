@@ -13,6 +13,7 @@ struct HeadOptions {
   Framing framing = Framing::kLength;
   uint64_t length = 0;
   bool close = false;
+  bool upgrade = false;  // of a 101: "Connection: Upgrade"
 };
 
 // Status line and headers with the blank line. A header that would break the framing (a line end in

@@ -14,6 +14,7 @@
 #include "kist/base/mutex.h"
 #include "kist/base/worker_pool.h"
 #include "listener.h"
+#include "loop.h"
 #include "mailbox.h"
 #include "session.h"
 #include "tls.h"
@@ -49,7 +50,9 @@ class Server::Impl {
  public:
   Impl(ServerOptions options, Handler& handler)
       : options_(std::move(options)),
-        context_{.handler = handler, .options = options_, .mailbox = std::make_shared<Mailbox>()} {}
+        context_{.handler = handler, .options = options_, .mailbox = std::make_shared<Mailbox>()} {
+    context_.loop = &loop_;
+  }
   ~Impl() { stop(); }
 
   Result<> start();
@@ -83,6 +86,7 @@ class Server::Impl {
   void finish_stop();
 
   const ServerOptions options_;
+  Loop loop_;
   SessionContext context_;
   LoopScratch scratch_;
   Fd epoll_;
@@ -119,6 +123,7 @@ Result<> Server::Impl::start() {
   TRY(context_.mailbox->open());
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return errno_error("epoll_create1");
+  loop_.open(epoll_.get(), context_.mailbox);
   listener_ = TRY(listen_on(options_.bind_address, options_.port));
   port_ = local_port(listener_);
   TRY(watch_fd(listener_.get(), kListenerId));
@@ -185,6 +190,7 @@ void Server::Impl::dispatch(const epoll_event& event) {
     for (Mailbox::Task& task : context_.mailbox->take()) task();
     return;
   }
+  if (Loop::owns(event.data.u64)) return loop_.dispatch(event.data.u64, event.events);
   const auto found = connections_.find(event.data.u64);
   if (found == connections_.end()) return;
   Connection& connection = *found->second;

@@ -10,6 +10,8 @@ namespace {
 
 // Pipelined requests wait while this much of the answers before them is unsent.
 constexpr size_t kPipelinedOutputMax = 256 * 1024;
+// A stream that waits for on_writable goes on below this.
+constexpr size_t kLittleUnsent = 64 * 1024;
 
 // The Exchange of a connection: each call goes to the Session, at once on the loop's thread,
 // through the mailbox from any other.
@@ -75,6 +77,19 @@ class ConnectionExchange : public Exchange {
     if (!delivered) closed();  // the server has stopped: there is no thread of its own any more
   }
 
+  void on_writable(std::function<void()> writable) override {
+    run([writable = std::move(writable)](ExchangeState& state) mutable {
+      if (state.session) state.session->on_writable(std::move(writable));
+    });
+  }
+
+  void upgrade(std::vector<Header> headers, MakeProtocol make) override {
+    answered_ = true;
+    run([headers = std::move(headers), make = std::move(make)](ExchangeState& state) mutable {
+      if (state.session) state.session->upgrade(std::move(headers), make);
+    });
+  }
+
  private:
   template <typename Call>
   bool run(Call call) {
@@ -111,17 +126,20 @@ void Session::set_peer(std::optional<PeerIdentity> peer, std::string error,
 }
 
 Session::Phase Session::phase() const {
+  if (protocol_) return Phase::kUpgraded;
   if (exchange_) return streaming_ ? Phase::kStream : Phase::kExchange;
   if (reader_.state() == RequestReader::State::kBody) return Phase::kBody;
   return reader_.started() ? Phase::kHead : Phase::kIdle;
 }
 
 bool Session::reading_paused() const {
+  if (protocol_) return input_paused_;
   return input_ended_ || leftover_.size() >= context_.options.limits.pipelined_bytes_max;
 }
 
 void Session::input(std::string_view bytes) {
   if (closing_ || aborted_) return;
+  if (protocol_) return protocol_->input(bytes);
   if (exchange_ || !leftover_.empty()) {
     leftover_.append(bytes);
     resume();
@@ -132,6 +150,7 @@ void Session::input(std::string_view bytes) {
 }
 
 void Session::resume() {
+  if (protocol_) return;
   if (!leftover_.empty() && !exchange_ && !closing_) {
     const std::string bytes = std::exchange(leftover_, std::string());
     const size_t used = advance(bytes);
@@ -176,6 +195,7 @@ void Session::start_exchange() {
 
 void Session::end_of_input() {
   input_ended_ = true;
+  if (protocol_) return protocol_->end_of_input();
   // Whoever closes its side in the middle of a stream that has nothing left to send is gone: no
   // client of a watch half-closes. Otherwise the answer is still sent, and a write tells.
   if (exchange_ && streaming_ && output_.empty()) {
@@ -186,6 +206,7 @@ void Session::end_of_input() {
 }
 
 void Session::timed_out() {
+  if (protocol_) return protocol_->on_deadline();
   if (phase() == Phase::kHead || phase() == Phase::kBody) {
     refuse(408, "the request did not arrive in time");
   } else {
@@ -279,12 +300,62 @@ void Session::end_exchange() {
   exchange_->session = nullptr;
   exchange_->closed = nullptr;
   exchange_.reset();
-  streaming_ = false;
+  streaming_ = paced_ = false;
+  writable_ = nullptr;
   if (!keep_alive_) closing_ = true;
   changed_();
 }
 
+void Session::on_writable(std::function<void()> writable) {
+  paced_ = true;
+  writable_ = std::move(writable);
+  changed_();  // called at the end of the turn, not from here: it may well write and wait again
+}
+
+void Session::wake_writer() {
+  if (!writable_ || output_.bytes() > kLittleUnsent) return;
+  const std::function<void()> writable = std::exchange(writable_, nullptr);
+  writable();
+}
+
+void Session::upgrade(std::vector<Header> headers, const MakeProtocol& make) {
+  if (streaming_) return cut_off();
+  HeadOptions options;
+  options.framing = Framing::kNone;
+  options.upgrade = true;
+  output_.push(Slice::of(response_head(101, headers, options)));
+  keep_alive_ = true;
+  end_exchange();
+  protocol_ = make(*this);
+  if (!leftover_.empty()) protocol_->input(std::exchange(leftover_, std::string()));
+  if (input_ended_) protocol_->end_of_input();
+}
+
+std::optional<SteadyTime> Session::protocol_deadline() const {
+  return protocol_ ? protocol_->deadline() : std::nullopt;
+}
+
+void Session::send(Slice bytes) {
+  output_.push(std::move(bytes));
+  changed_();
+}
+
+void Session::pause_input(bool paused) {
+  if (std::exchange(input_paused_, paused) != paused) changed_();
+}
+
+void Session::close() {
+  closing_ = true;
+  changed_();
+}
+
+void Session::abort() {
+  aborted_ = true;
+  changed_();
+}
+
 void Session::stop() {
+  if (protocol_) return protocol_->stop();
   if (!exchange_) {
     closing_ = true;
     return;
@@ -306,9 +377,14 @@ void Session::peer_gone() {
 }
 
 void Session::sent() {
-  if (exchange_) exchange_->queued_bytes.store(output_.bytes(), std::memory_order_relaxed);
+  if (protocol_) return protocol_->sent();
+  if (!exchange_) return;
+  note_output();
+  wake_writer();
 }
 
-void Session::note_output() { sent(); }
+void Session::note_output() {
+  exchange_->queued_bytes.store(output_.bytes(), std::memory_order_relaxed);
+}
 
 }  // namespace kist::net

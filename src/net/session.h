@@ -16,9 +16,11 @@
 
 #include "kist/net/handler.h"
 #include "kist/net/server.h"
+#include "loop.h"
 #include "mailbox.h"
 #include "out_queue.h"
 #include "request_reader.h"
+#include "upgrade.h"
 
 namespace kist::net {
 
@@ -48,17 +50,18 @@ struct SessionContext {
   Handler& handler;
   const ServerOptions& options;
   std::shared_ptr<Mailbox> mailbox;
+  Loop* loop = nullptr;  // null in tests that never switch protocols
   ServerCounters counters = {};
   std::atomic<bool> stopping = false;
 };
 
-class Session {
+class Session : public Transport {
  public:
-  enum class Phase : uint8_t { kIdle, kHead, kBody, kExchange, kStream };
+  enum class Phase : uint8_t { kIdle, kHead, kBody, kExchange, kStream, kUpgraded };
 
   // `changed` runs when there is something to send, to resume or to close because of an Exchange.
   Session(SessionContext& context, std::function<void()> changed);
-  ~Session();
+  ~Session() override;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -67,18 +70,21 @@ class Session {
   void input(std::string_view bytes);
   void end_of_input();
   void resume();     // after output was sent or an answer queued: goes on with what is pipelined
-  void timed_out();  // the request did not arrive in time
+  void timed_out();  // the request did not arrive in time, or the Protocol's deadline has come
   void stop();       // ends a stream cleanly, lets a running exchange finish, then closes
   void peer_gone();  // the connection is lost or given up
 
   OutQueue& output() { return output_; }
-  void sent();  // output() was consumed: updates the bound of the running stream
+  void sent();  // output() was consumed: updates the bound of the running stream, wakes who waits
 
   Phase phase() const;
   uint64_t requests() const { return requests_; }
   bool reading_paused() const;               // too much is pipelined already
   bool closing() const { return closing_; }  // close once output() is empty
   bool aborted() const { return aborted_; }  // close now
+  // The peer may leave our bytes unread for as long as it likes: whoever makes them waits.
+  bool may_stand_still() const { return protocol_ != nullptr || paced_; }
+  std::optional<SteadyTime> protocol_deadline() const;
 
   // An Exchange's calls, on the loop's thread.
   void respond(Response response);
@@ -87,6 +93,16 @@ class Session {
   void finish();
   void abandon();
   void cut_off();
+  void on_writable(std::function<void()> writable);
+  void upgrade(std::vector<Header> headers, const MakeProtocol& make);
+
+  // Transport, for the Protocol.
+  void send(Slice bytes) override;
+  size_t unsent_bytes() const override { return output_.bytes(); }
+  void pause_input(bool paused) override;
+  void close() override;
+  void abort() override;
+  Loop& loop() override { return *context_.loop; }
 
  private:
   size_t advance(std::string_view bytes);
@@ -96,6 +112,7 @@ class Session {
   void end_exchange();
   void queue_response(Response response);
   void note_output();
+  void wake_writer();
 
   SessionContext& context_;
   const std::function<void()> changed_;
@@ -116,6 +133,10 @@ class Session {
   bool input_ended_ = false;
   bool closing_ = false;
   bool aborted_ = false;
+  bool paced_ = false;         // the running stream waits for on_writable
+  bool input_paused_ = false;  // by the Protocol
+  std::function<void()> writable_;
+  std::unique_ptr<Protocol> protocol_;  // last: it uses all of the above
 };
 
 }  // namespace kist::net

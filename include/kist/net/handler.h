@@ -15,6 +15,11 @@
 
 namespace kist::net {
 
+class Protocol;
+class Transport;
+// Makes what takes a connection over, on the transport's thread. Only parts of src/net do.
+using MakeProtocol = std::function<std::unique_ptr<Protocol>(Transport& transport)>;
+
 struct Header {
   std::string name;  // as sent; compare without case
   std::string value;
@@ -66,6 +71,16 @@ class Exchange {
   // Runs once, on the transport's thread, when the peer goes away before the answer is complete;
   // at once if it already has. Must not block.
   virtual void on_close(std::function<void()> closed) = 0;
+
+  // For bodies that are longer than the transport should hold, such as logs: runs `writable` once,
+  // on the transport's thread, when little of what was written is still unsent; at once if that is
+  // so now. Must not block. A stream that waits like this may stand still for as long as its peer
+  // likes.
+  virtual void on_writable(std::function<void()> writable) { writable(); }
+
+  // Answers 101 with `headers` and gives the connection over to another protocol. A transport that
+  // has no connection answers 400.
+  virtual void upgrade(std::vector<Header> headers, MakeProtocol make);
 };
 
 class Handler {
