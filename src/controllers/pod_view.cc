@@ -14,12 +14,16 @@ std::string text(const Value& object, std::string_view member) {
 }
 
 void read_ports(const Value& spec, PodView& view) {
-  for (const Value& container : elements(spec, "containers"))
+  const auto add = [&](const Value& container) {
     for (const Value& port : elements(container, "ports")) {
       const std::string_view protocol = api::text_of(port, "protocol");
       view.ports.push_back({text(port, "name"), std::string(protocol.empty() ? "TCP" : protocol),
                             api::int_of(port, "containerPort")});
     }
+  };
+  for (const Value& container : elements(spec, "containers")) add(container);
+  for (const Value& container : elements(spec, "initContainers"))
+    if (api::text_of(container, "restartPolicy") == "Always") add(container);  // a sidecar
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct PodPort {
 struct PodView {
   std::string phase, node, ip, hostname, subdomain;
   std::vector<std::string> ips;
-  std::vector<PodPort> ports;  // of all containers
+  std::vector<PodPort> ports;  // of all containers that go on, sidecars last
   bool ready = false;
   int64_t ready_changed_seconds = 0;  // when the Ready condition last changed; 0: unknown
   int64_t deletion_cost = 0;
