@@ -85,6 +85,14 @@ void FieldErrors::duplicate(const FieldPath& path, std::string_view value) {
   add("FieldValueDuplicate", path, "Duplicate value: " + quoted(value));
 }
 
+void FieldErrors::duplicate(const FieldPath& path, int64_t value) {
+  add("FieldValueDuplicate", path, "Duplicate value: " + std::to_string(value));
+}
+
+void FieldErrors::duplicate(const FieldPath& path, const Value& value) {
+  add("FieldValueDuplicate", path, "Duplicate value: " + to_text(value));
+}
+
 void FieldErrors::not_found(const FieldPath& path, std::string_view value) {
   add("FieldValueNotFound", path, "Not found: " + quoted(value));
 }

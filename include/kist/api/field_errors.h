@@ -40,6 +40,8 @@ class FieldErrors {
   void not_supported(const FieldPath& path, std::string_view value,
                      const std::vector<std::string_view>& supported);
   void duplicate(const FieldPath& path, std::string_view value);
+  void duplicate(const FieldPath& path, int64_t value);
+  void duplicate(const FieldPath& path, const Value& value);
   void not_found(const FieldPath& path, std::string_view value);
   void forbidden(const FieldPath& path, std::string_view detail);
   void too_long(const FieldPath& path, size_t bytes_max);

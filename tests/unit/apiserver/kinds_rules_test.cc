@@ -141,6 +141,18 @@ TEST_CASE("service rules") {
        kService,
        "{'spec':{'ports':[{'port':1},{'port':2}]}}",
        {"spec.ports[0].name: Required value", "spec.ports[1].name: Required value"}},
+      {"the same port twice",
+       s,
+       kService,
+       "{'spec':{'ports':[{'name':'a','port':80},{'name':'b','port':80}]}}",
+       {"spec.ports[1]: Duplicate value: {\"Name\":\"\",\"Protocol\":\"TCP\",\"AppProtocol\":null,"
+        "\"Port\":80,\"TargetPort\":0,\"NodePort\":0}"}},
+      {"the same node port twice",
+       s,
+       kService,
+       "{'spec':{'type':'NodePort','ports':[{'name':'a','port':80,'nodePort':30000},{'name':'b',"
+       "'port':81,'nodePort':30000}]}}",
+       {"spec.ports[1].nodePort: Duplicate value: 30000"}},
       {"port of zero",
        s,
        kService,

@@ -42,6 +42,20 @@ void validate_port(const Value& port, bool name_required, bool headless, const F
   }
 }
 
+// What makes a port unique, as Go writes its internal ServicePort with only that set.
+api::Json port_key(std::string_view protocol, int64_t port) {
+  api::Json json;
+  Allocator& pool = json.allocator();
+  json.root().SetObject();
+  api::set(json.root(), "Name", std::string_view(), pool);
+  api::set(json.root(), "Protocol", protocol, pool);
+  api::set(json.root(), "AppProtocol", Value(), pool);
+  api::set(json.root(), "Port", Value(port), pool);
+  api::set(json.root(), "TargetPort", Value(0), pool);
+  api::set(json.root(), "NodePort", Value(0), pool);
+  return json;
+}
+
 void validate_ports(const Value& service, FieldErrors& errors) {
   const Value& spec = at(service, "spec");
   FieldPath path = FieldPath("spec").child("ports");
@@ -61,10 +75,10 @@ void validate_ports(const Value& service, FieldErrors& errors) {
       errors.forbidden(here.child("nodePort"), "may not be used when `type` is 'ClusterIP'");
     }
     if (node_port != 0 && !node_ports.emplace(protocol, node_port).second) {
-      errors.duplicate(here.child("nodePort"), std::to_string(node_port));
+      errors.duplicate(here.child("nodePort"), node_port);
     }
     if (!ports.emplace(protocol, number).second) {
-      errors.duplicate(here, std::to_string(number) + "/" + std::string(protocol));
+      errors.duplicate(here, port_key(protocol, number).root());
     }
   });
 }
