@@ -51,12 +51,14 @@ Result<> check_expected(const Write& write, const std::optional<Entry>& present)
 
 Slice splice(const Write& write, Revision revision) {
   const std::string number = std::to_string(revision.number);
-  std::string value;
-  value.reserve(write.head.size() + number.size() + write.tail.size());
-  value += write.head;
-  value += number;
-  value += write.tail;
-  return Slice::of(std::move(value));
+  const size_t size = write.head.size() + number.size() + write.tail.size();
+  // As long as the object lives: one allocation of just its size, the count of its owners included.
+  auto bytes = std::make_shared_for_overwrite<char[]>(size);
+  char* end = std::copy(write.head.begin(), write.head.end(), bytes.get());
+  end = std::copy(number.begin(), number.end(), end);
+  std::copy(write.tail.begin(), write.tail.end(), end);
+  const std::string_view view(bytes.get(), size);
+  return Slice(std::move(bytes), view);
 }
 
 }  // namespace

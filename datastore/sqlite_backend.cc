@@ -151,7 +151,10 @@ Result<Entry> SqliteBackend::read_entry(Statement& row) {
     return Error{Code::kInternal, database_->path() + ": damaged entry " + entry.key +
                                       ": restart to restore the newest backup"};
   }
-  entry.value = Slice::of(std::string(value));
+  auto bytes = std::make_shared_for_overwrite<char[]>(value.size());
+  std::copy(value.begin(), value.end(), bytes.get());
+  const std::string_view view(bytes.get(), value.size());
+  entry.value = Slice(std::move(bytes), view);
   return entry;
 }
 

@@ -28,6 +28,9 @@ class StopSignals {
 // Each client is a descriptor: take as many as the hard limit gives. SIGPIPE is ignored, and new
 // files are for us alone.
 void prepare_process();
+// Gives back to the kernel what only starting needed: reading everything stored takes a second
+// copy.
+void release_start_memory();
 
 // The address of the interface with the default route, or 127.0.0.1. Sends nothing.
 std::string primary_address();

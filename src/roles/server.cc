@@ -68,6 +68,7 @@ Result<> run_server(const ServerOptions& wanted, const Clock& clock) {
   if (Result<> started = role.start(); !started.ok())
     return explain_start(started.error(), options);
   TRY(write_kubeconfig(options, trust));
+  release_start_memory();
 
   log_ready(options, clock.steady() - begun);
   notify_service_manager("READY=1");

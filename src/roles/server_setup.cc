@@ -15,6 +15,7 @@ namespace kist::roles {
 namespace {
 
 constexpr size_t kTokenFileBytesMax = 1 << 20;
+constexpr size_t kStoreWindowEvents = 64;
 
 bool any_address(const std::string& address) { return address == "0.0.0.0" || address == "::"; }
 
@@ -106,6 +107,8 @@ Result<std::unique_ptr<datastore::Store>> open_store(const ServerOptions& option
   if (options.ephemeral) return datastore::open_memory_store();
   datastore::SqliteOptions sqlite;
   sqlite.path = datastore::database_path(options.data_dir);
+  // The API server's cache is the one watcher and remembers events itself, for all its clients.
+  sqlite.window_events_max = kStoreWindowEvents;
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(sqlite.path).parent_path(), error);
   if (error) return errno_error("create the directory of " + sqlite.path, error.value());
