@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "api/duplicate_keys.h"
+#include "kist/base/duplicate_keys.h"
 #include "api/scalars.h"
 #include "api/wire.h"
 #include "kist/api/codec.h"

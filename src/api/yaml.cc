@@ -13,7 +13,7 @@
 #include <map>
 #include <sstream>
 
-#include "api/duplicate_keys.h"
+#include "kist/base/duplicate_keys.h"
 #include "api/scalars.h"
 #include "kist/api/json.h"
 

@@ -1,10 +1,10 @@
-#include "api/duplicate_keys.h"
+#include "kist/base/duplicate_keys.h"
 
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
-namespace kist::api {
+namespace kist::json {
 namespace {
 
 constexpr rapidjson::SizeType kComparedMax = 16;  // up to here comparing all pairs is cheaper
@@ -89,4 +89,4 @@ void resolve_duplicate_keys(Value& root, Allocator& allocator, std::vector<std::
   walk(root, allocator, Place{}, paths);
 }
 
-}  // namespace kist::api
+}  // namespace kist::json

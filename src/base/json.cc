@@ -3,7 +3,7 @@
 // Text is copied into the pool once and parsed in place there. The reader recurses, so depth is
 // checked while it reads; what comes out is never nested deeper than ParseLimits::depth_max, which
 // is what makes recursion safe everywhere else in this program.
-#include "kist/api/json.h"
+#include "kist/base/json.h"
 
 #include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
@@ -13,9 +13,9 @@
 #include <charconv>
 #include <cstring>
 
-#include "api/duplicate_keys.h"
+#include "kist/base/duplicate_keys.h"
 
-namespace kist::api {
+namespace kist::json {
 namespace {
 
 constexpr size_t kPoolChunkMin = 2 * 1024;
@@ -326,4 +326,4 @@ Value& child(Value& object, std::string_view member, Allocator& allocator) {
   return *find(object, member);
 }
 
-}  // namespace kist::api
+}  // namespace kist::json

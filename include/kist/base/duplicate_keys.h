@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "kist/api/json.h"
+#include "kist/base/json.h"
 
-namespace kist::api {
+namespace kist::json {
 
 // Removes all but the last of each key, everywhere below `root`, and appends what it found to
 // `paths` (may be null) as "spec.containers[0].name". `root` must be of bounded depth.
 void resolve_duplicate_keys(Value& root, Allocator& allocator, std::vector<std::string>* paths);
 
-}  // namespace kist::api
+}  // namespace kist::json

@@ -1,10 +1,10 @@
 // Reading JSON: what is let in, what is refused and where, and the helpers.
-#include "kist/api/json.h"
+#include "kist/base/json.h"
 
 #include <catch2/catch.hpp>
 
 using namespace kist;
-using namespace kist::api;
+using namespace kist::json;
 
 namespace {
 
