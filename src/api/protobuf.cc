@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "kist/base/duplicate_keys.h"
 #include "api/scalars.h"
 #include "api/wire.h"
 #include "kist/api/codec.h"
 #include "kist/base/base64.h"
+#include "kist/base/duplicate_keys.h"
 
 namespace kist::api {
 namespace {

@@ -13,9 +13,9 @@
 #include <map>
 #include <sstream>
 
-#include "kist/base/duplicate_keys.h"
 #include "api/scalars.h"
 #include "kist/api/json.h"
+#include "kist/base/duplicate_keys.h"
 
 namespace kist::api {
 namespace {
