@@ -11,6 +11,7 @@ static Code code_of_errno(int error_number) {
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
+    case ENODEV:
     case ESRCH: return Code::kNotFound;
     case EEXIST: return Code::kAlreadyExists;
     case EACCES:
