@@ -10,9 +10,8 @@ namespace {
 
 constexpr int kReadsPerTurnMax = 8;  // then other connections have their turn
 constexpr int kIovecMax = 64;
-constexpr size_t kRecordBytesMax = 16 * 1024;  // of TLS, RFC 8446, 5.1
-constexpr std::chrono::milliseconds kLingerMax{2'000};
-constexpr size_t kLingerBytesMax = 1024 * 1024;
+constexpr size_t kRecordBytesMax = 16 * 1024;          // of TLS, RFC 8446, 5.1
+constexpr size_t kLingerBytesMax = 256 * 1024 * 1024;  // what a refused peer may go on sending
 
 }  // namespace
 
@@ -42,16 +41,23 @@ uint32_t Connection::wanted_events() const {
   uint32_t events = 0;
   const bool reads = lingering_ || handshaking_ ||
                      (!input_ended_ && !session_.reading_paused() && !session_.closing());
-  if (reads && !handshake_writes_) events |= EPOLLIN;
-  if (wants_write_ || handshake_writes_) events |= EPOLLOUT;
+  if (reads && !tls_writes_) events |= EPOLLIN;
+  if (wants_write_ || tls_writes_) events |= EPOLLOUT;
   return events;
+}
+
+// Nothing goes on before the peer reads; a stream that may stand still has all the time it wants.
+bool Connection::waits_for_peer() const {
+  return (wants_write_ && !session_.may_stand_still()) || tls_writes_;
 }
 
 std::optional<SteadyTime> Connection::deadline() const {
   const ServerTimeouts& timeouts = context_.options.timeouts;
-  if (lingering_) return phase_since_ + kLingerMax;
+  if (lingering_) {
+    return std::min(phase_since_ + timeouts.linger, progress_at_ + timeouts.linger_quiet);
+  }
   if (handshaking_) return phase_since_ + timeouts.handshake;
-  if (wants_write_ && !session_.may_stand_still()) return progress_at_ + timeouts.stall;
+  if (waits_for_peer()) return progress_at_ + timeouts.stall;
   switch (phase_) {
     case Session::Phase::kIdle: return phase_since_ + timeouts.idle;
     case Session::Phase::kHead: return phase_since_ + timeouts.head;
@@ -66,7 +72,7 @@ std::optional<SteadyTime> Connection::deadline() const {
 void Connection::on_deadline() {
   if (lingering_ || handshaking_) {
     done_ = true;
-  } else if (wants_write_ && !session_.may_stand_still()) {
+  } else if (waits_for_peer()) {
     ++context_.counters.cut_off;
     done_ = true;
   } else {
@@ -80,13 +86,14 @@ void Connection::on_lost() {
 
 void Connection::on_ready(uint32_t events) {
   if (lingering_) return drain();
+  const bool resumes = tls_writes_ && (events & EPOLLOUT);
   if (handshaking_) continue_handshake();
-  if ((events & EPOLLIN) && !handshaking_ && !lingering_ && !done_) read_input();
+  if (((events & EPOLLIN) || resumes) && !handshaking_ && !lingering_ && !done_) read_input();
 }
 
 void Connection::continue_handshake() {
   const IoStatus status = tls_->handshake();
-  handshake_writes_ = status == IoStatus::kWantWrite;
+  tls_writes_ = status == IoStatus::kWantWrite;
   if (status == IoStatus::kWantRead || status == IoStatus::kWantWrite) return;
   if (status != IoStatus::kDone) return handshake_failed();
   handshaking_ = false;
@@ -122,6 +129,9 @@ void Connection::read_input() {
   for (int i = 0; i < kReadsPerTurnMax; ++i) {
     if (input_ended_ || session_.reading_paused() || session_.closing()) return;
     const IoResult got = read_some();
+    // TLS answers a KeyUpdate before it reads on. A peer that asks for more of them than it reads
+    // has stalled, like one that does not read what it asked for.
+    tls_writes_ = got.status == IoStatus::kWantWrite;
     if (got.status == IoStatus::kFailed) return on_lost();
     if (got.status == IoStatus::kEnd) {
       input_ended_ = true;
@@ -169,7 +179,7 @@ IoResult Connection::write_some() {
 void Connection::flush() {
   OutQueue& output = session_.output();
   const bool was_waiting = std::exchange(wants_write_, false);
-  if (!was_waiting) progress_at_ = scratch_.now;
+  if (!was_waiting && !tls_writes_) progress_at_ = scratch_.now;
   while (!output.empty()) {
     const IoResult wrote = write_some();
     if (wrote.status == IoStatus::kWantWrite || wrote.status == IoStatus::kWantRead) {
@@ -191,7 +201,8 @@ void Connection::flush() {
 void Connection::begin_linger() {
   if (tls_) tls_->close_notify();
   lingering_ = true;
-  phase_since_ = scratch_.now;
+  tls_writes_ = false;
+  phase_since_ = progress_at_ = scratch_.now;
   if (input_ended_ || ::shutdown(fd(), SHUT_WR) != 0) {
     done_ = true;
     return;
@@ -204,6 +215,7 @@ void Connection::drain() {
     const ssize_t count = ::recv(fd(), scratch_.read, sizeof scratch_.read, 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     drained_bytes_ += count > 0 ? static_cast<size_t>(count) : 0;
+    progress_at_ = scratch_.now;
     if (count <= 0 || drained_bytes_ > kLingerBytesMax) {
       done_ = true;
       return;

@@ -59,6 +59,7 @@ class Connection {
   bool dirty = false;
 
  private:
+  bool waits_for_peer() const;
   IoResult read_some();
   IoResult write_some();
   void continue_handshake();
@@ -76,13 +77,13 @@ class Connection {
   Session session_;
   std::string remote_address_;
   SteadyTime phase_since_;
-  SteadyTime progress_at_;  // when the peer last took bytes
+  SteadyTime progress_at_;  // when the peer last took bytes, or sent some that nobody wants
   uint64_t phase_request_ = 0;
   size_t drained_bytes_ = 0;
   Session::Phase phase_ = Session::Phase::kIdle;
   bool handshaking_ = false;
   bool wants_write_ = false;  // the socket is full
-  bool handshake_writes_ = false;
+  bool tls_writes_ = false;   // TLS has to send something of its own before it reads on
   bool input_ended_ = false;
   bool lingering_ = false;  // everything is said; waiting for the peer to close
   bool done_ = false;

@@ -66,6 +66,7 @@ class HttpClient::Impl {
   std::string read_until_close();
   HttpReply read_reply(bool head_only, bool stream);
   void shutdown_write();
+  bool update_keys();
   void close();
 
   HttpClientOptions options_;
@@ -324,6 +325,15 @@ void HttpClient::Impl::shutdown_write() {
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
+bool HttpClient::Impl::update_keys() {
+  if (!connect() || !ssl_) return false;
+  if (SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1 &&
+      SSL_do_handshake(ssl_.get()) == 1) {
+    return true;
+  }
+  return fail("key update failed");
+}
+
 void HttpClient::Impl::close() {
   if (ssl_) SSL_shutdown(ssl_.get());
   ssl_.reset();
@@ -352,6 +362,7 @@ bool HttpClient::send_raw(std::string_view bytes) { return impl_->send_raw(bytes
 std::string HttpClient::read_until_close() { return impl_->read_until_close(); }
 HttpReply HttpClient::read_reply(bool head_only) { return impl_->read_reply(head_only, false); }
 void HttpClient::shutdown_write() { impl_->shutdown_write(); }
+bool HttpClient::update_keys() { return impl_->update_keys(); }
 void HttpClient::close() { impl_->close(); }
 const std::string& HttpClient::last_error() const { return impl_->error_; }
 

@@ -62,6 +62,7 @@ class HttpClient {
   std::string read_until_close();  // what comes until the server closes or the time-out
   HttpReply read_reply(bool head_only = false);
   void shutdown_write();  // half-close
+  bool update_keys();     // TLS KeyUpdate, and the server is asked for one as well
   void close();
   const std::string& last_error() const;
 

@@ -10,9 +10,8 @@
 //
 // Threads:   start() and stop() from one thread; port(), stats() and reload_tls() from any. The
 //            Handler and on_close callbacks run on the server's thread.
-// Ownership: the Handler must outlive the Server. Exchanges may outlive the Server: they do
-// nothing. Errors:    malformed requests are answered by the server itself (4xx, 5xx in the words
-// of
+// Ownership: the Handler must outlive the Server. Exchanges may outlive it: then they do nothing.
+// Errors:    malformed requests are answered by the server itself (4xx, 5xx in the words of
 //            ServerOptions::error_response) and the connection is closed.
 #pragma once
 
@@ -56,7 +55,9 @@ struct ServerTimeouts {
   std::chrono::milliseconds body{60'000};       // end of the headers to the end of the body
   std::chrono::milliseconds idle{120'000};      // between requests; above the 90 s of Go's clients
   std::chrono::milliseconds stall{30'000};      // unsent bytes and not one accepted by the peer
-  std::chrono::milliseconds stop{5'000};        // how long stop() waits for running exchanges
+  std::chrono::milliseconds linger{10'000};  // after the last answer, for a peer that still sends
+  std::chrono::milliseconds linger_quiet{2'000};  // and for one that neither sends nor closes
+  std::chrono::milliseconds stop{5'000};          // how long stop() waits for running exchanges
 };
 
 struct ServerOptions {

@@ -119,12 +119,56 @@ TEST_CASE("server: what it refuses, it refuses through the socket") {
   CHECK(fixture.server.stats().refused == std::size(cases));
 }
 
-TEST_CASE("server: the answer survives a body that nobody reads") {
-  Fixture fixture;
-  HttpClient client = fixture.client();
-  const HttpReply reply = client.request("POST", "/", std::string(4'000'000, 'x'));
-  INFO(reply.error);
-  CHECK(reply.status == 413);
+TEST_CASE("server: a refusal reaches a client that sends everything before it reads") {
+  const std::string letters(64 * 1024, 'x');
+  struct Case {
+    const char* name;
+    std::string head;
+    std::string more;  // sent until 20 MB are
+    const char* begins;
+  };
+  const Case cases[] = {
+      {"a length above the bound", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000000\r\n\r\n",
+       letters, "HTTP/1.1 413 "},
+      {"chunks that go on", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "10000\r\n" + letters + "\r\n", "HTTP/1.1 413 "},
+      {"a header that goes on", "GET / HTTP/1.1\r\nHost: a\r\nX: ", letters, "HTTP/1.1 431 "},
+      {"a target that goes on", "GET /", letters, "HTTP/1.1 414 "},
+      {"a body behind a bad head", "POST / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", letters,
+       "HTTP/1.1 400 "},
+  };
+  for (const Case& c : cases) {
+    INFO(c.name);
+    Fixture fixture;
+    HttpClient client = fixture.client();
+    REQUIRE(client.send_raw(c.head));
+    for (size_t sent = 0; sent < 20'000'000; sent += c.more.size())
+      REQUIRE(client.send_raw(c.more));
+    CHECK(client.read_until_close().starts_with(c.begins));
+    CHECK(client.last_error() == "the server closed the connection");
+  }
+}
+
+TEST_CASE("server: a refused client is not waited for without end") {
+  struct Case {
+    const char* name;
+    ServerTimeouts timeouts;
+    bool sends;
+  };
+  const Case cases[] = {{"silent", {.linger_quiet = 50ms}, false},
+                        {"sending", {.linger = 100ms, .linger_quiet = 10'000ms}, true}};
+  for (const Case& c : cases) {
+    INFO(c.name);
+    Fixture fixture({.timeouts = c.timeouts});
+    HttpClient client = fixture.client();
+    REQUIRE(client.send_raw("bad\r\n\r\n"));
+    const auto begin = std::chrono::steady_clock::now();
+    while (fixture.server.stats().accepted == 0 || fixture.server.stats().open > 0) {
+      REQUIRE(std::chrono::steady_clock::now() - begin < 5s);
+      if (c.sends) client.send_raw("more");
+      std::this_thread::yield();
+    }
+  }
 }
 
 TEST_CASE("server: pipelined requests are answered one by one, in order") {

@@ -2,6 +2,7 @@
 #include <openssl/ssl.h>
 
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "http_client.h"
 #include "kist/net/pki.h"
@@ -114,6 +115,78 @@ TEST_CASE("tls: large bodies both ways, many records") {
     REQUIRE(reply.status == 200);
     CHECK(reply.body.size() == body.size() + 6);
   }
+}
+
+TEST_CASE("tls: a refusal reaches a client that sends everything before it reads") {
+  Fixture fixture;
+  HttpClient client = fixture.client();
+  const HttpReply reply = client.request("POST", "/", std::string(20'000'000, 'x'));
+  INFO(reply.error);
+  CHECK(reply.status == 413);
+}
+
+TEST_CASE("tls: keys are updated whenever the client asks") {
+  Fixture fixture;
+  HttpClient client = fixture.client();
+  const std::string body(200'000, 'k');
+  for (int i = 0; i < 20; ++i) {
+    INFO("update " << i);
+    REQUIRE(client.update_keys());
+    const HttpReply reply = client.request("POST", "/", body);
+    INFO(reply.error);
+    REQUIRE(reply.body == "nobody" + body);
+  }
+  CHECK(fixture.server.stats().accepted == 1);
+}
+
+// Streams numbers for as long as anybody listens.
+struct CountingHandler : Handler {
+  void handle(Request, std::shared_ptr<Exchange> exchange) override {
+    exchange->begin(200, {});
+    thread = std::jthread([exchange](std::stop_token stop) {
+      for (int i = 0; i < 20'000 && !stop.stop_requested(); ++i) {
+        if (!exchange->write({Slice::of(std::to_string(i) + std::string(200, '.') + "\n")})) return;
+      }
+      exchange->finish();
+    });
+  }
+  std::jthread thread;
+};
+
+TEST_CASE("tls: keys are updated in the middle of a stream") {
+  Fixture fixture;
+  CountingHandler handler;
+  Server server({.tls = TlsMaterial{fixture.leaf.certificate_pem, fixture.leaf.key_pem, {}}},
+                handler);
+  REQUIRE(server.start().ok());
+  HttpClient client({.port = server.port(), .ca_pem = fixture.ca.certificate_pem});
+  REQUIRE(client.open_stream("/").status == 200);
+  int lines = 0;
+  while (const auto line = client.next_line()) {
+    REQUIRE(line->starts_with(std::to_string(lines) + "."));
+    if (++lines % 100 == 0) REQUIRE(client.update_keys());
+  }
+  CHECK(lines == 20'000);
+  handler.thread.join();
+}
+
+TEST_CASE("tls: a client that asks for keys and reads none is cut off") {
+  Fixture fixture;
+  Server server({.tls = TlsMaterial{fixture.leaf.certificate_pem, fixture.leaf.key_pem, {}},
+                 .timeouts = {.stall = std::chrono::milliseconds(200)}},
+                fixture.handler);
+  REQUIRE(server.start().ok());
+  HttpClient greedy({.port = server.port(), .ca_pem = fixture.ca.certificate_pem});
+  REQUIRE(greedy.get("/").status == 200);
+  const uint64_t wakeups = server.stats().wakeups;
+  int updates = 0;
+  while (server.stats().cut_off == 0 && updates < 1'000'000 && greedy.update_keys()) ++updates;
+  while (server.stats().open > 0) std::this_thread::yield();
+  CHECK(updates < 1'000'000);
+  CHECK(server.stats().cut_off == 1);
+  CHECK(server.stats().wakeups - wakeups < static_cast<uint64_t>(updates) + 100);  // nothing spins
+  CHECK(HttpClient({.port = server.port(), .ca_pem = fixture.ca.certificate_pem}).get("/").status ==
+        200);
 }
 
 TEST_CASE("tls: a certificate is replaced while running") {
