@@ -301,6 +301,7 @@ Result<Page> RevisionStore::list(std::string_view prefix, const ListOptions& opt
   };
   // Adds what the overlay has up to `key`; true: it has (or had) that key itself as well.
   const auto overlaid = [&](const std::string* key) {
+    backend_mutex_.assert_held();
     bool same = false;
     while (next != last && !page.more && (key == nullptr || next->first <= *key)) {
       same = key != nullptr && next->first == *key;

@@ -221,18 +221,18 @@ Result<> Cache::wait(const std::function<bool()>& satisfied) const {
 }
 
 Result<> Cache::wait_for(int64_t revision) const {
-  return wait([&] { return revision_ >= revision; });
+  return wait([&]() REQUIRES_LOCK(mutex_) { return revision_ >= revision; });
 }
 
 Result<> Cache::wait_gone(std::string_view uid) const {
-  return wait([&, key = std::string(uid)] {
+  return wait([&, key = std::string(uid)]() REQUIRES_LOCK(mutex_) {
     const auto found = uids_.find(key);
     return found == uids_.end() || found->second->deleting;
   });
 }
 
 Result<> Cache::wait_synced() const {
-  return wait([&] { return synced_; });
+  return wait([&]() REQUIRES_LOCK(mutex_) { return synced_; });
 }
 
 }  // namespace kist::client

@@ -120,9 +120,8 @@ Result<> DeploymentController::adopt_new_set(Pass& pass) {
   const auto at = static_cast<size_t>(pass.new_set);
   const int64_t revision = next_revision(pass.views, pass.new_set);
   Json next = copy_of(pass.sets[at].root());
-  const bool changed = carry_annotations(pass.deployment.root(), revision, next) |
-                       carry_min_ready(pass.deployment.root(), next);
-  if (changed) {
+  const bool annotated = carry_annotations(pass.deployment.root(), revision, next);
+  if (carry_min_ready(pass.deployment.root(), next) || annotated) {
     pass.sets[at] = TRY(context_.client.update(client::kReplicaSets, next.root()));
     TRY(sets_.wait_for(client::revision_of(pass.sets[at].root())));
     pass.look();

@@ -67,8 +67,9 @@ bool carry_min_ready(const Value& deployment, Json& set) {
 bool note_sizes(const DeploymentView& d, Json& set) {
   Value& annotations = annotations_of(set);
   Allocator& pool = set.allocator();
-  return set_text(annotations, kDesiredReplicas, std::to_string(d.replicas), pool) |
-         set_text(annotations, kMaxReplicas, std::to_string(d.replicas + d.max_surge), pool);
+  const bool changed = set_text(annotations, kDesiredReplicas, std::to_string(d.replicas), pool);
+  return set_text(annotations, kMaxReplicas, std::to_string(d.replicas + d.max_surge), pool) ||
+         changed;
 }
 
 Json make_replica_set(const Value& deployment, int64_t revision, int64_t replicas) {

@@ -265,6 +265,7 @@ void ServiceAllocator::assign_ports(Value& service, const Value* old, Reservatio
   std::set<std::pair<int, std::string>> used;  // TCP and UDP may share a number
   bool allocate = allocates_node_ports(service);
   each(spec, "ports", [&](Value& port, size_t index) {
+    mutex_.assert_held();
     FieldPath path = FieldPath("spec").child("ports").index(index).child("nodePort");
     int wanted = static_cast<int>(api::int_of(port, "nodePort"));
     if (wanted == 0 && !allocate) return;
