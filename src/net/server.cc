@@ -185,18 +185,19 @@ int Server::Impl::wait_milliseconds() const {
 }
 
 void Server::Impl::dispatch(const epoll_event& event) {
-  if (event.data.u64 == kListenerId) return accept_some();
-  if (event.data.u64 == kMailboxId) {
+  const uint64_t id = event.data.u64;  // a copy: epoll_event is packed, nothing may refer into it
+  if (id == kListenerId) return accept_some();
+  if (id == kMailboxId) {
     for (Mailbox::Task& task : context_.mailbox->take()) task();
     return;
   }
-  if (Loop::owns(event.data.u64)) return loop_.dispatch(event.data.u64, event.events);
-  const auto found = connections_.find(event.data.u64);
+  if (Loop::owns(id)) return loop_.dispatch(id, event.events);
+  const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   Connection& connection = *found->second;
   if (event.events & (EPOLLIN | EPOLLOUT)) connection.on_ready(event.events);
   if (event.events & (EPOLLERR | EPOLLHUP)) connection.on_lost();
-  settle(event.data.u64, connection);
+  settle(id, connection);
 }
 
 void Server::Impl::accept_some() {
