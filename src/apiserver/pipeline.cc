@@ -86,8 +86,10 @@ Verdict check_verb(const CallPtr& call) {
   const RequestInfo& info = call->info;
   const Resource& row = *call->served->row;
   if (info.subresource.empty()) {
-    bool named = info.verb == "create" && !info.name.empty();
-    if (!named && contains(row.verbs, info.verb)) return Verdict::kPass;
+    const bool of_collection = info.verb == "create";
+    const bool of_object = info.verb == "update" || info.verb == "patch";
+    const bool misplaced = info.name.empty() ? of_object : of_collection;
+    if (!misplaced && contains(row.verbs, info.verb)) return Verdict::kPass;
     return refuse(call, method_not_allowed());
   }
   if (!contains(row.subresources, info.subresource)) return refuse(call, no_such_resource());
