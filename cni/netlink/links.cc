@@ -129,6 +129,7 @@ Result<> add_veth(Netlink& netlink, const VethOptions& options) {
   request.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
                 netlink.next_sequence(), bytes_of(header_of(0, false)));
   request.put_text(IFLA_IFNAME, options.name);
+  request.put_number(IFLA_MASTER, static_cast<uint32_t>(options.master));
   request.put_number(IFLA_MTU, static_cast<uint32_t>(options.mtu));
   {
     Nest info(request, IFLA_LINKINFO);
@@ -150,7 +151,6 @@ Result<> add_veth(Netlink& netlink, const VethOptions& options) {
   port.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, netlink.next_sequence(),
              bytes_of(header_of(0, true)));
   port.put_text(IFLA_IFNAME, options.name);
-  port.put_number(IFLA_MASTER, static_cast<uint32_t>(options.master));
   port.put(IFLA_IFALIAS, options.alias);
   TRY(send(netlink, port, "set up veth " + options.name));
 

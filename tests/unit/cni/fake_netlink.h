@@ -24,19 +24,4 @@ class FakeNetlink : public Netlink {
   std::vector<std::string> requests;
 };
 
-// Fails the nth exchange, counted from 0, without sending it; the others reach the kernel.
-class FailNth : public Netlink {
- public:
-  FailNth(Netlink& real, int nth) : real_(real), left_(nth) {}
-  Result<std::vector<Reply>> exchange(const MessageWriter& request) override {
-    if (left_-- == 0) return Error{Code::kUnavailable, "injected"};
-    return real_.exchange(request);
-  }
-  bool fired() const { return left_ < 0; }
-
- private:
-  Netlink& real_;
-  int left_;
-};
-
 }  // namespace kist::cni
