@@ -38,13 +38,27 @@ Result<> add_version(const client::Client& client, const std::string& group,
 
 }  // namespace
 
-Result<std::vector<ServedResource>> discover(const client::Client& client) {
-  std::vector<ServedResource> all;
-  TRY(add_version(client, "", "v1", all));
+std::string Discovery::failure() const {
+  std::string text;
+  for (const auto& [version, why] : failed) {
+    text += text.empty() ? "unable to retrieve the complete list of server APIs: " : ", ";
+    text += version + ": " + why;
+  }
+  return text;
+}
+
+Result<Discovery> discover(const client::Client& client) {
+  Discovery all;
+  const auto add = [&](const std::string& group, const std::string& version) {
+    const Result<> added = add_version(client, group, version, all.resources);
+    const std::string name = group.empty() ? version : group + "/" + version;
+    if (!added.ok()) all.failed[name] = added.error().message;
+  };
+  add("", "v1");
   const Json groups = TRY(fetch(client, "/apis"));
   for (const Value& group : elements(groups.root(), "groups")) {
-    const std::string version(api::text_of(child_of(group, "preferredVersion"), "version"));
-    TRY(add_version(client, std::string(api::text_of(group, "name")), version, all));
+    const std::string_view version = api::text_of(child_of(group, "preferredVersion"), "version");
+    add(std::string(api::text_of(group, "name")), std::string(version));
   }
   return all;
 }

@@ -182,6 +182,33 @@ Result<> GarbageCollector::forget_owners(const Place& place, const std::vector<s
   return patched(place, std::move(patch));
 }
 
+// Its owner waits for it, and it would have to wait for a dependent that is itself waiting: one of
+// its dependents may be that owner. As in Kubernetes this may see a circle where there is none;
+// then an owner goes a little earlier than it had to.
+bool GarbageCollector::waits_in_circle(const Place& place,
+                                       const std::vector<Place>& dependents) const {
+  const auto& owners = place.object->owners;
+  const bool blocking = std::any_of(owners.begin(), owners.end(),
+                                    [](const auto& owner) { return owner.block_owner_deletion; });
+  return blocking && std::any_of(dependents.begin(), dependents.end(), [](const Place& dependent) {
+           return dependent.object->deleting &&
+                  dependent.object->has_finalizer(kForegroundFinalizer);
+         });
+}
+
+Result<> GarbageCollector::unblock_owners(const Place& place) {
+  Json patch = patch_of(*place.object);
+  Allocator& pool = patch.allocator();
+  Value& metadata = api::child(patch.root(), "metadata", pool);
+  const Json full = place.object->parse();
+  for (const Value& reference : elements(metadata_of(full.root()), "ownerReferences")) {
+    Value unblocked = api::copy(reference, pool);
+    set_bool(unblocked, "blockOwnerDeletion", false, pool);
+    push(metadata, "ownerReferences", std::move(unblocked), pool);
+  }
+  return patched(place, std::move(patch));
+}
+
 Result<> GarbageCollector::drop_finalizer(const Place& place, std::string_view finalizer) {
   Json patch = patch_of(*place.object);
   Allocator& pool = patch.allocator();
@@ -203,6 +230,7 @@ Result<> GarbageCollector::orphan_dependents(const Place& place) {
 Result<> GarbageCollector::finish_foreground(const Place& place) {
   bool blocked = false;
   for (const Place& dependent : dependents(place.object->uid)) {
+    if (dependent.object->uid == place.object->uid) continue;  // nothing can wait for itself
     queue_.add(dependent.object->uid);
     blocked |= blocks(*dependent.object, place.object->uid);
   }
@@ -216,6 +244,9 @@ Result<> GarbageCollector::collect(const Place& place) {
   const CollectPlan plan = plan_collect(*place.object, states, !own.empty());
   if (plan.step == CollectStep::kKeep) return {};
   if (plan.step == CollectStep::kForgetOwners) return forget_owners(place, plan.forget);
+  // The patch changes the object, which brings it back here.
+  if (plan.step == CollectStep::kDeleteForeground && waits_in_circle(place, own))
+    return unblock_owners(place);
   const std::string policy =
       plan.step == CollectStep::kDeleteForeground ? "Foreground" : deletion_policy(*place.object);
   return unless_gone(

@@ -65,6 +65,8 @@ class GarbageCollector : public client::Controller {
   Result<> collect(const Place& place);
   Result<> finish_foreground(const Place& place);
   Result<> orphan_dependents(const Place& place);
+  bool waits_in_circle(const Place& place, const std::vector<Place>& dependents) const;
+  Result<> unblock_owners(const Place& place);
   Result<> forget_owners(const Place& place, const std::vector<std::string>& uids);
   Result<> drop_finalizer(const Place& place, std::string_view finalizer);
   Result<> patched(const Place& place, Json patch);

@@ -27,11 +27,12 @@ class Manager : public ControllerManager {
   ~Manager() override { stop(); }
 
   Result<> start() override {
-    const std::vector<ServedResource> resources =
-        TRY(discover(client_).context("what the API server serves"));
+    const Discovery served = TRY(discover(client_).context("what the API server serves"));
+    // A kind that is missed now would never be collected.
+    if (!served.failed.empty()) return Error{Code::kUnavailable, served.failure()};
     const Context context{client_, caches_, runner_, clock_};
     // The collector comes first: it makes a cache of everything there is.
-    controllers_.push_back(std::make_unique<GarbageCollector>(context, resources));
+    controllers_.push_back(std::make_unique<GarbageCollector>(context, served.resources));
     controllers_.push_back(std::make_unique<NamespaceController>(context));
     controllers_.push_back(
         std::make_unique<NamespaceContentController>(context, options_.ca_certificate_pem));

@@ -55,6 +55,15 @@ std::string counted(std::string_view intro, std::string_view verb,
   return text;
 }
 
+std::string failures(std::vector<std::string> errors) {
+  if (errors.empty()) return {};
+  std::sort(errors.begin(), errors.end());  // the same pass tells the same text
+  std::string text =
+      "Failed to delete all resource types, " + std::to_string(errors.size()) + " remaining: ";
+  for (size_t i = 0; i < errors.size(); ++i) text += (i > 0 ? ", " : "") + errors[i];
+  return text;
+}
+
 }  // namespace
 
 Json namespace_status(const Value& space, const NamespaceContent& content, int64_t now) {
@@ -64,17 +73,12 @@ Json namespace_status(const Value& space, const NamespaceContent& content, int64
   api::set(status, "phase", "Terminating", pool);
   const ConditionText texts[] = {
       {"NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered",
-       "All resources successfully discovered", "DiscoveryFailed",
-       content.discovery_error.empty()
-           ? ""
-           : "Discovery failed for some groups, " + content.discovery_error},
+       "All resources successfully discovered", "DiscoveryFailed", content.discovery_error},
       {"NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions",
        "All legacy kube types successfully parsed", "GroupVersionParsingFailed", ""},
       {"NamespaceDeletionContentFailure", "ContentDeleted",
        "All content successfully deleted, may be waiting on finalization", "ContentDeletionFailed",
-       content.deletion_error.empty()
-           ? ""
-           : "Failed to delete all resource types, 1 remaining: " + content.deletion_error},
+       failures(content.deletion_errors)},
       {"NamespaceContentRemaining", "ContentRemoved", "All content successfully removed",
        "SomeResourcesRemain", counted("Some resources are remaining: ", "has", content.remaining)},
       {"NamespaceFinalizersRemaining", "ContentHasNoFinalizers",
@@ -95,11 +99,13 @@ NamespaceController::NamespaceController(Context context)
   });
 }
 
-Result<> NamespaceController::empty_resource(const ServedResource& resource,
-                                             const std::string& space, NamespaceContent& content) {
+// How many objects are left.
+Result<int64_t> NamespaceController::delete_all(const ServedResource& resource,
+                                                const std::string& space,
+                                                NamespaceContent& content) {
   const client::ResourceId& id = resource.id;
   Json list = TRY(context_.client.list(id, space));
-  if (elements(list.root(), "items").empty()) return {};
+  if (elements(list.root(), "items").empty()) return int64_t{0};
   if (resource.deletes_collections) {
     TRY(context_.client.call(
         {.method = "DELETE",
@@ -113,27 +119,60 @@ Result<> NamespaceController::empty_resource(const ServedResource& resource,
     }
   }
   list = TRY(context_.client.list(id, space));
-  for (const Value& item : elements(list.root(), "items")) {
-    ++content.remaining[id.plural + "." + id.group];
-    for (const Value& finalizer : elements(metadata_of(item), "finalizers"))
+  const auto left = elements(list.root(), "items");
+  bool held = id.plural == "pods" && id.group.empty();  // by their grace period
+  for (const Value& item : left)
+    for (const Value& finalizer : elements(metadata_of(item), "finalizers")) {
       ++content.finalizers[std::string(as_text(finalizer))];
-  }
-  return {};
+      held = true;
+    }
+  const auto count = static_cast<int64_t>(left.size());
+  if (count > 0) content.remaining[id.plural + "." + id.group] = count;
+  if (count > 0 && !held)
+    return Error{Code::kInternal, "unexpected items still remain in namespace: " + space +
+                                      " for gvr: " + id.group + "/" + id.version +
+                                      ", Resource=" + id.plural};
+  return count;
 }
 
+int64_t NamespaceController::empty_resource(const ServedResource& resource,
+                                            const std::string& space, NamespaceContent& content) {
+  Result<int64_t> left = delete_all(resource, space, content);
+  if (left.ok()) return std::move(left).value();
+  content.deletion_errors.push_back(left.error().message);
+  return 0;
+}
+
+// Pods first, since what they still use (Secrets, NetworkPolicies) must outlive them: Kubernetes'
+// ordered deletion of namespaces.
 NamespaceContent NamespaceController::empty_out(const std::string& space) {
   NamespaceContent content;
-  Result<std::vector<ServedResource>> resources = discover(context_.client);
-  if (!resources.ok()) {
-    content.discovery_error = resources.error().message;
+  Result<Discovery> found = discover(context_.client);
+  if (!found.ok()) {
+    content.discovery_error = found.error().message;
     return content;
   }
-  for (const ServedResource& resource : resources.value()) {
-    if (!resource.id.namespaced) continue;
-    const Result<> emptied = empty_resource(resource, space, content);
-    if (!emptied.ok()) content.deletion_error = emptied.error().message;  // go on with the others
-  }
+  const Discovery served = std::move(found).value();
+  if (!served.failed.empty())
+    content.discovery_error = "Discovery failed for some groups, " +
+                              std::to_string(served.failed.size()) +
+                              " failing: " + served.failure();
+  const auto is_pods = [](const ServedResource& resource) {
+    return resource.id.plural == "pods" && resource.id.group.empty();
+  };
+  for (const ServedResource& resource : served.resources)
+    if (is_pods(resource) && empty_resource(resource, space, content) > 0) return content;
+  for (const ServedResource& resource : served.resources)
+    if (resource.id.namespaced && !is_pods(resource)) empty_resource(resource, space, content);
   return content;
+}
+
+Result<> NamespaceController::write_status(Json& space, const NamespaceContent& content) {
+  const Json status = namespace_status(space.root(), content, unix_now(context_.clock));
+  if (api::equal(status.root(), status_of(space.root()))) return {};
+  api::set(space.root(), "status", api::copy(status.root(), space.allocator()), space.allocator());
+  space = TRY(context_.client.update_status(client::kNamespaces, space.root()));
+  return {};
 }
 
 Result<> NamespaceController::finalize(const Value& space) {
@@ -160,15 +199,10 @@ Result<client::Next> NamespaceController::reconcile(const std::string& key) {
   if (!ours) return client::Next{};
 
   const NamespaceContent content = empty_out(key);
+  TRY(write_status(space, content));
   if (content.empty()) {
     TRY(finalize(space.root()));
     return client::Next{};
-  }
-  const Json status = namespace_status(space.root(), content, unix_now(context_.clock));
-  if (!api::equal(status.root(), status_of(space.root()))) {
-    api::set(space.root(), "status", api::copy(status.root(), space.allocator()),
-             space.allocator());
-    TRY(context_.client.update_status(client::kNamespaces, space.root()));
   }
   return client::Next{kLookAgain};
 }

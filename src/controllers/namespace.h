@@ -13,12 +13,13 @@ namespace kist::controllers {
 
 // What one pass found in a namespace.
 struct NamespaceContent {
-  std::string discovery_error, deletion_error;
+  std::string discovery_error;
+  std::vector<std::string> deletion_errors;   // of each resource that could not be emptied
   std::map<std::string, int64_t> remaining;   // objects of each resource: "pods."
   std::map<std::string, int64_t> finalizers;  // objects that each finalizer holds
 
   bool empty() const {
-    return discovery_error.empty() && deletion_error.empty() && remaining.empty();
+    return discovery_error.empty() && deletion_errors.empty() && remaining.empty();
   }
 };
 
@@ -33,8 +34,12 @@ class NamespaceController : public client::Controller {
 
  private:
   NamespaceContent empty_out(const std::string& space);
-  Result<> empty_resource(const ServedResource& resource, const std::string& space,
-                          NamespaceContent& content);
+  // How many objects are known to be left. What fails is noted: the other resources get their turn.
+  int64_t empty_resource(const ServedResource& resource, const std::string& space,
+                         NamespaceContent& content);
+  Result<int64_t> delete_all(const ServedResource& resource, const std::string& space,
+                             NamespaceContent& content);
+  Result<> write_status(Json& space, const NamespaceContent& content);
   Result<> finalize(const Value& space);
 
   const Context context_;

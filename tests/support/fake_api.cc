@@ -24,8 +24,11 @@ void merge(api::Value& target, const api::Value& patch, api::Allocator& pool) {
 }
 
 bool has_finalizers(const api::Value& object) {
-  const api::Value* list = api::find_path(object, {"metadata", "finalizers"});
-  return list != nullptr && list->IsArray() && !list->Empty();
+  for (const char* of : {"metadata", "spec"}) {  // those of a Namespace are in its spec
+    const api::Value* list = api::find_path(object, {of, "finalizers"});
+    if (list != nullptr && list->IsArray() && !list->Empty()) return true;
+  }
+  return false;
 }
 
 std::string query_value(const std::string& query, const std::string& name) {
@@ -47,6 +50,21 @@ void FakeApi::fail_write(int nth, bool applied) {
 bool FakeApi::failed() const {
   const std::lock_guard lock(mutex_);
   return failed_;
+}
+
+void FakeApi::spare(std::string user) {
+  const std::lock_guard lock(mutex_);
+  spared_ = std::move(user);
+}
+
+void FakeApi::refuse(std::string path) {
+  const std::lock_guard lock(mutex_);
+  refused_ = std::move(path);
+}
+
+std::vector<std::string> FakeApi::deleted() const {
+  const std::lock_guard lock(mutex_);
+  return deleted_;
 }
 
 size_t FakeApi::writes() const {
@@ -124,6 +142,7 @@ FakeApi::Answer FakeApi::store(const Route& route, const std::string& path, api:
   const std::string text = api::to_text(object.root());
   if (deleting && !has_finalizers(object.root())) {
     objects_.erase(path);
+    deleted_.push_back(path);
     emit(route, "DELETED", text);
   } else {
     objects_[path] = text;
@@ -284,12 +303,19 @@ void FakeApi::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
             {"name":"endpoints","kind":"Endpoints","namespaced":true,"verbs":[]},
             {"name":"services","kind":"Service","namespaced":true,"verbs":["list","watch","delete"]},
             {"name":"configmaps","kind":"ConfigMap","namespaced":true,"verbs":["list","watch","delete","deletecollection"]},
+            {"name":"serviceaccounts","kind":"ServiceAccount","namespaced":true,"verbs":["list","watch","delete","deletecollection"]},
             {"name":"namespaces","kind":"Namespace","namespaced":false,"verbs":["list","watch","delete"]}]})"},
-        {"/apis", R"({"groups":[{"name":"apps","preferredVersion":{"version":"v1"}}]})"},
+        {"/apis", R"({"groups":[{"name":"apps","preferredVersion":{"version":"v1"}},
+            {"name":"discovery.k8s.io","preferredVersion":{"version":"v1"}}]})"},
+        {"/apis/discovery.k8s.io/v1", R"({"resources":[
+            {"name":"endpointslices","kind":"EndpointSlice","namespaced":true,"verbs":["list","watch","delete","deletecollection"]}]})"},
         {"/apis/apps/v1", R"({"resources":[
             {"name":"deployments","kind":"Deployment","namespaced":true,"verbs":["list","watch","delete","deletecollection"]},
             {"name":"replicasets","kind":"ReplicaSet","namespaced":true,"verbs":["list","watch","delete","deletecollection"]}]})"}};
     const auto found = documents.find(request.path);
+    if (request.path == refused_)
+      return exchange->respond(
+          {503, {}, {Slice::of(status_body(503, "ServiceUnavailable", "no answer"))}});
     if (found == documents.end())
       return exchange->respond({404, {}, {Slice::of(status_body(404, "NotFound", "no path"))}});
     return exchange->respond({200, {}, {Slice::of(found->second)}});
@@ -298,7 +324,8 @@ void FakeApi::handle(net::Request request, std::shared_ptr<net::Exchange> exchan
     return watch(request, route, std::move(exchange));
   const bool is_write = request.method != "GET";
   // Events are best effort: their failing is another test.
-  const bool counts = is_write && route.all != "/api/v1/events";
+  const bool spared = request.peer && request.peer->common_name == spared_;
+  const bool counts = is_write && !spared && route.all != "/api/v1/events";
   writes_ += counts;
   const bool fail = counts && fail_in_ > 0 && --fail_in_ == 0;
   failed_ |= fail;

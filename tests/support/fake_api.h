@@ -22,12 +22,17 @@ class FakeApi : public net::Handler {
   // The nth write from now on (1: the next) is answered 503; it is `applied` all the same or not.
   void fail_write(int nth, bool applied = false);
   bool failed() const;
+  // Writes of this user are neither counted nor failed: the test's own.
+  void spare(std::string user);
+  // GETs of this path are answered 503: a discovery document.
+  void refuse(std::string path);
   // Ends all watches; with `forget`, watches that resume are answered 410.
   void cut_watches(bool forget);
 
   // Paths are those of the API, "/api/v1/namespaces/n/pods/x"; an empty text: not there.
   std::string get(const std::string& path) const;
   std::vector<std::string> list(const std::string& prefix) const;  // the objects' paths
+  std::vector<std::string> deleted() const;                        // paths, in the order they went
   size_t writes() const;
 
  private:
@@ -61,6 +66,8 @@ class FakeApi : public net::Handler {
   mutable std::recursive_mutex mutex_;
   std::map<std::string, std::string> objects_;  // by path
   std::vector<Past> past_;
+  std::vector<std::string> deleted_;
+  std::string spared_, refused_;
   std::vector<Watcher> watchers_;
   int64_t revision_ = 10, forgotten_ = 0;
   int fail_in_ = 0;

@@ -1,15 +1,7 @@
 // All controllers against an API in memory: they converge, whichever write fails.
-#include "kist/controllers/manager.h"
-
-#include <catch2/catch.hpp>
-#include <functional>
-#include <thread>
-
-#include "fake_api.h"
-#include "kist/client/client.h"
+#include "tests/unit/controllers/cluster.h"
 
 using namespace kist;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -19,46 +11,16 @@ constexpr std::string_view kDeployment = R"({"apiVersion":"apps/v1","kind":"Depl
   "strategy":{"type":"RollingUpdate","rollingUpdate":{"maxSurge":"25%","maxUnavailable":"25%"}},
   "template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"c","image":"i:1"}]}}}})";
 
-struct Cluster {
-  testing::FakeApi fake;
-  client::Client api_client{fake, {"test", {}}};
-  std::unique_ptr<controllers::ControllerManager> manager =
-      controllers::make_controller_manager(fake, system_clock(), {});
-
-  Cluster() { REQUIRE(manager->start().ok()); }
-  ~Cluster() { manager->stop(); }
-
-  // A bound on waiting, not a sleep for luck: the condition itself ends it.
-  bool eventually(const std::function<bool()>& condition) const {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(1ms);
-    }
-    return true;
-  }
-  Result<api::Json> create(const client::ResourceId& resource, std::string_view json) const {
-    return api_client.create(resource, "n", std::move(api::parse_json(json)).value().root());
-  }
-  size_t pods() const { return fake.list("/api/v1/namespaces/n/pods/").size(); }
-  void make_ready() {
-    for (const std::string& path : fake.list("/api/v1/namespaces/n/pods/"))
-      (void)api_client.call(
-          {.method = "PATCH",
-           .path = path,
-           .content_type = "application/merge-patch+json",
-           .body =
-               R"({"status":{"phase":"Running","podIP":"10.42.0.1","conditions":[{"type":"Ready",
-             "status":"True","lastTransitionTime":"2020-01-01T00:00:00Z"}]}})"});
-  }
+struct RolloutCluster : controllers::testing::Cluster {
   std::string deployment() const { return fake.get("/apis/apps/v1/namespaces/n/deployments/web"); }
   bool says(std::string_view text) const { return deployment().find(text) != std::string::npos; }
+  size_t pods() const { return count("/api/v1/namespaces/n/pods/"); }
 };
 
 }  // namespace
 
 TEST_CASE("controllers: a Deployment rolls out, updates and completes") {
-  Cluster cluster;
+  RolloutCluster cluster;
   REQUIRE(cluster.create(client::kDeployments, kDeployment).ok());
   REQUIRE(cluster.eventually([&] { return cluster.pods() == 3; }));
   cluster.make_ready();
@@ -82,9 +44,9 @@ TEST_CASE("controllers: converge whichever write fails, applied or not") {
     for (int nth = 1;; ++nth) {
       INFO("failing write " << nth << (applied ? " after" : " before") << " it is done");
       REQUIRE(nth < 100);
-      Cluster cluster;
-      REQUIRE(cluster.create(client::kDeployments, kDeployment).ok());
+      RolloutCluster cluster;
       cluster.fake.fail_write(nth, applied);
+      REQUIRE(cluster.create(client::kDeployments, kDeployment).ok());
       REQUIRE(cluster.eventually([&] {
         cluster.make_ready();
         return cluster.pods() == 3 && cluster.says(R"("availableReplicas":3)");
@@ -100,7 +62,7 @@ TEST_CASE("controllers: the three ways of deleting an owner") {
   };
   for (const Case& c : {Case{"Background", 0}, Case{"Foreground", 0}, Case{"Orphan", 3}}) {
     INFO(c.policy);
-    Cluster cluster;
+    RolloutCluster cluster;
     REQUIRE(cluster.create(client::kDeployments, kDeployment).ok());
     REQUIRE(cluster.eventually([&] { return cluster.pods() == 3; }));
     const std::string set = cluster.fake.list("/apis/apps/v1/namespaces/n/replicasets/").at(0);
