@@ -38,4 +38,13 @@ class Mailbox {
   bool closed_ GUARDED_BY(mutex_) = false;
 };
 
+// Runs `call` at once on the loop's thread, by the mailbox from any other. False: the loop is gone,
+// the call is dropped.
+template <typename Call>
+bool run_on_loop(Mailbox& mailbox, Call call) {
+  if (!mailbox.on_loop_thread()) return mailbox.post(std::move(call));
+  call();
+  return true;
+}
+
 }  // namespace kist::net

@@ -93,12 +93,8 @@ class ConnectionExchange : public Exchange {
  private:
   template <typename Call>
   bool run(Call call) {
-    if (state_->mailbox->on_loop_thread()) {
-      call(*state_);
-      return true;
-    }
-    return state_->mailbox->post(
-        [state = state_, call = std::move(call)]() mutable { call(*state); });
+    return run_on_loop(*state_->mailbox,
+                       [state = state_, call = std::move(call)]() mutable { call(*state); });
   }
 
   const std::shared_ptr<ExchangeState> state_;

@@ -1,0 +1,33 @@
+#include "channel_message.h"
+
+#include "kist/base/base64.h"
+
+namespace kist::net {
+
+bool ChannelMessageReader::feed(const WebSocketReader::Part& part, Piece* piece) {
+  std::string_view bytes = part.bytes;
+  if (part.first) {
+    channel_ = kNone;
+    undecoded_.clear();
+  }
+  if (channel_ == kNone && !bytes.empty()) {
+    channel_ = static_cast<unsigned char>(bytes.front()) - (base64_ ? '0' : 0);
+    bytes.remove_prefix(1);
+  }
+  *piece = {.channel = channel_, .bytes = bytes};
+  return !base64_ || decode(bytes, part.last, &piece->bytes);
+}
+
+bool ChannelMessageReader::decode(std::string_view bytes, bool last, std::string_view* decoded) {
+  undecoded_.append(bytes);
+  const size_t whole = undecoded_.size() / 4 * 4;
+  if (last && whole != undecoded_.size()) return false;
+  Result<std::string> result = decode_base64(std::string_view(undecoded_).substr(0, whole));
+  if (!result.ok()) return false;
+  undecoded_.erase(0, whole);
+  decoded_ = std::move(result).value();
+  *decoded = decoded_;
+  return true;
+}
+
+}  // namespace kist::net

@@ -1,0 +1,44 @@
+// Which protocol a client of a stream speaks.
+#include "kist/net/streams.h"
+
+#include "command_websocket.h"
+#include "websocket.h"
+
+namespace kist::net {
+namespace {
+
+void refuse(Exchange& exchange, std::string message) {
+  exchange.respond({.status = 400,
+                    .headers = {{"Content-Type", "text/plain; charset=utf-8"}},
+                    .body = {Slice::of(message + "\n")}});
+}
+
+}  // namespace
+
+Result<CommandStreams> command_streams(const Query& query) {
+  const auto asked = [&](std::string_view name) { return query.get(name) == "1"; };
+  CommandStreams streams{.input = asked("input"),
+                         .output = asked("output"),
+                         .error = asked("error"),
+                         .terminal = asked("tty")};
+  if (streams.terminal) streams.error = false;
+  if (!streams.input && !streams.output && !streams.error) {
+    return Error{Code::kBadRequest, "you must specify at least 1 of stdin, stdout, stderr"};
+  }
+  return streams;
+}
+
+void serve_command(const Request& request, std::shared_ptr<Exchange> exchange,
+                   CommandStreams streams,
+                   std::function<void(std::shared_ptr<CommandSession>)> opened) {
+  if (wants_websocket(request)) {
+    return accept_websocket(
+        request, *exchange, command_subprotocols(),
+        [streams, opened = std::move(opened)](Transport& transport, std::string_view subprotocol) {
+          return make_command_websocket(transport, subprotocol, streams, opened);
+        });
+  }
+  refuse(*exchange, "unable to upgrade: missing upgrade headers in request");
+}
+
+}  // namespace kist::net
