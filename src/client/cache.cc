@@ -39,7 +39,7 @@ void Cache::open() {
     else
       query += "&resourceVersion=" + std::to_string(revision_);
   }
-  listed_.clear();
+  before_ = listing_ ? list() : ObjectList();
   // Counts what is queued for us, so that a stuck process cannot pile events up without a bound.
   auto queued = std::make_shared<std::atomic<size_t>>(0);
   WatchSink sink;
@@ -87,18 +87,16 @@ void Cache::apply(WatchEvent event) {
     changed_.notify_all();
     return;
   }
-  Result<ObjectPtr> object = object_of(std::move(event.object));
+  Result<ObjectPtr> object = object_of(std::move(event.object), projection_);
   if (!object.ok()) {
     log_error("watch event unreadable",
               {{"resource", resource_.plural}, {"error", object.error().message}});
     return;
   }
   backoff_ = std::chrono::milliseconds(0);
-  Key key{object.value()->space, object.value()->name};
   const int64_t revision = object.value()->revision;
-  if (listing_) listed_[key] = event.type != "DELETED";
   if (event.type == "DELETED")
-    drop(key);
+    drop({object.value()->space, object.value()->name});
   else
     put(std::move(object).value());
   MutexLock lock(mutex_);
@@ -106,16 +104,11 @@ void Cache::apply(WatchEvent event) {
   changed_.notify_all();
 }
 
-// What was there before the watch began anew and did not come again was deleted meanwhile.
+// What was there before the watch began anew and did not come again was deleted meanwhile: what
+// comes takes the place of the object that was there.
 void Cache::finish_initial(int64_t revision) {
-  std::vector<Key> gone;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [key, object] : objects_)
-      if (!listed_.contains(key)) gone.push_back(key);
-  }
-  for (const Key& key : gone) drop(key);
-  listed_.clear();
+  for (const ObjectPtr& object : std::exchange(before_, {}))
+    if (get(object->space, object->name) == object) drop({object->space, object->name});
   listing_ = false;
   MutexLock lock(mutex_);
   revision_ = std::max<int64_t>(revision, 1);
@@ -124,18 +117,17 @@ void Cache::finish_initial(int64_t revision) {
 }
 
 void Cache::put(ObjectPtr object) {
-  if (projection_ != nullptr) {
-    auto with_view = std::make_shared<Object>(*object);
-    with_view->view = projection_(object->parse().root());
-    object = std::move(with_view);
-  }
   ObjectPtr old;
   {
     MutexLock lock(mutex_);
-    ObjectPtr& place = objects_[{object->space, object->name}];
-    old = place;
-    if (old) index(old, false);
-    place = object;
+    auto place = objects_.extract(object);
+    if (place.empty()) {
+      objects_.insert(object);
+    } else {
+      old = std::exchange(place.value(), object);
+      index(old, false);
+      objects_.insert(std::move(place));
+    }
     index(object, true);
   }
   // Another uid under the name: for handlers the one object went and another came.
@@ -143,13 +135,13 @@ void Cache::put(ObjectPtr object) {
   if (!old || old->revision != object->revision) notify(old, object);
 }
 
-void Cache::drop(const Key& key) {
+void Cache::drop(const Place& place) {
   ObjectPtr old;
   {
     MutexLock lock(mutex_);
-    const auto found = objects_.find(key);
+    const auto found = objects_.find(place);
     if (found == objects_.end()) return;
-    old = std::move(found->second);
+    old = *found;
     objects_.erase(found);
     index(old, false);
   }
@@ -158,17 +150,15 @@ void Cache::drop(const Key& key) {
 
 void Cache::index(const ObjectPtr& object, bool add) {
   if (add)
-    uids_[object->uid] = object;
+    uids_.insert(object.get());
   else
-    uids_.erase(object->uid);
+    uids_.erase(object.get());
   for (const OwnerReference& owner : object->owners) {
-    if (add) {
-      owned_.emplace(owner.uid, object);
-      continue;
-    }
-    auto [at, end] = owned_.equal_range(owner.uid);
-    at = std::find_if(at, end, [&](const auto& entry) { return entry.second == object; });
-    if (at != end) owned_.erase(at);
+    Owned entry{owner.uid, object};
+    if (add)
+      owned_.insert(std::move(entry));
+    else
+      owned_.erase(entry);
   }
 }
 
@@ -178,22 +168,23 @@ void Cache::notify(const ObjectPtr& old, const ObjectPtr& next) {
 
 ObjectPtr Cache::get(std::string_view space, std::string_view name) const {
   MutexLock lock(mutex_);
-  const auto found = objects_.find({std::string(space), std::string(name)});
-  return found == objects_.end() ? nullptr : found->second;
+  const auto found = objects_.find(Place{space, name});
+  return found == objects_.end() ? nullptr : *found;
 }
 
 ObjectPtr Cache::by_uid(std::string_view uid) const {
   MutexLock lock(mutex_);
-  const auto found = uids_.find(std::string(uid));
-  return found == uids_.end() ? nullptr : found->second;
+  const auto found = uids_.find(uid);
+  if (found == uids_.end()) return nullptr;
+  return *objects_.find(Place{(*found)->space, (*found)->name});
 }
 
 ObjectList Cache::list(std::string_view space) const {
   ObjectList all;
   MutexLock lock(mutex_);
-  for (auto at = objects_.lower_bound({std::string(space), ""}); at != objects_.end(); ++at) {
-    if (!space.empty() && at->first.space != space) break;
-    all.push_back(at->second);
+  for (auto at = objects_.lower_bound(Place{space, {}}); at != objects_.end(); ++at) {
+    if (!space.empty() && (*at)->space != space) break;
+    all.push_back(*at);
   }
   return all;
 }
@@ -201,8 +192,9 @@ ObjectList Cache::list(std::string_view space) const {
 ObjectList Cache::owned_by(std::string_view owner_uid) const {
   ObjectList owned;
   MutexLock lock(mutex_);
-  auto [at, end] = owned_.equal_range(std::string(owner_uid));
-  for (; at != end; ++at) owned.push_back(at->second);
+  for (auto at = owned_.lower_bound(Owned{owner_uid, nullptr});
+       at != owned_.end() && at->owner_uid == owner_uid; ++at)
+    owned.push_back(at->object);
   return owned;
 }
 
@@ -225,9 +217,9 @@ Result<> Cache::wait_for(int64_t revision) const {
 }
 
 Result<> Cache::wait_gone(std::string_view uid) const {
-  return wait([&, key = std::string(uid)]() REQUIRES_LOCK(mutex_) {
-    const auto found = uids_.find(key);
-    return found == uids_.end() || found->second->deleting;
+  return wait([&]() REQUIRES_LOCK(mutex_) {
+    const auto found = uids_.find(uid);
+    return found == uids_.end() || (*found)->deleting;
   });
 }
 

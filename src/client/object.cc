@@ -10,34 +10,46 @@
 namespace kist::client {
 namespace {
 
-std::string text(const api::Value& object, std::string_view member) {
-  return std::string(api::text_of(object, member));
-}
-
 const api::Value* array_of(const api::Value& object, std::string_view member) {
   const api::Value* found = api::find(object, member);
   return found != nullptr && found->IsArray() ? found : nullptr;
 }
 
-std::vector<OwnerReference> owners_of(const api::Value& metadata) {
-  std::vector<OwnerReference> owners;
-  if (const api::Value* references = array_of(metadata, "ownerReferences"))
-    for (const api::Value& r : references->GetArray())
-      owners.push_back({text(r, "apiVersion"), text(r, "kind"), text(r, "name"), text(r, "uid"),
-                        api::bool_of(r, "controller"), api::bool_of(r, "blockOwnerDeletion")});
-  return owners;
+std::string_view string_of(const api::Value& value) {
+  return {value.GetString(), value.GetStringLength()};
 }
 
-std::vector<std::pair<std::string, std::string>> labels_of(const api::Value& metadata) {
-  std::vector<std::pair<std::string, std::string>> labels;
+void read_owners(const api::Value& metadata, Object& object) {
+  const api::Value* references = array_of(metadata, "ownerReferences");
+  if (references == nullptr) return;
+  object.owners.reserve(references->Size());
+  const auto text = [&object](const api::Value& reference, std::string_view member) {
+    return object.texts.keep(api::text_of(reference, member));
+  };
+  for (const api::Value& r : references->GetArray())
+    object.owners.push_back({text(r, "apiVersion"), text(r, "kind"), text(r, "name"),
+                             text(r, "uid"), api::bool_of(r, "controller"),
+                             api::bool_of(r, "blockOwnerDeletion")});
+}
+
+void read_labels(const api::Value& metadata, Object& object) {
   const api::Value* found = api::find(metadata, "labels");
-  if (found == nullptr || !found->IsObject()) return labels;
-  for (const auto& member : found->GetObject())
-    if (member.value.IsString())
-      labels.emplace_back(std::string(member.name.GetString(), member.name.GetStringLength()),
-                          std::string(member.value.GetString(), member.value.GetStringLength()));
-  std::sort(labels.begin(), labels.end());
-  return labels;
+  if (found == nullptr || !found->IsObject()) return;
+  object.labels.reserve(found->MemberCount());
+  for (const auto& member : found->GetObject()) {
+    if (!member.value.IsString()) continue;
+    const std::string_view key = object.texts.keep(string_of(member.name));
+    object.labels.emplace_back(key, object.texts.keep(string_of(member.value)));
+  }
+  std::sort(object.labels.begin(), object.labels.end());
+}
+
+void read_finalizers(const api::Value& metadata, Object& object) {
+  const api::Value* finalizers = array_of(metadata, "finalizers");
+  if (finalizers == nullptr) return;
+  object.finalizers.reserve(finalizers->Size());
+  for (const api::Value& finalizer : finalizers->GetArray())
+    if (finalizer.IsString()) object.finalizers.push_back(object.texts.keep(string_of(finalizer)));
 }
 
 }  // namespace
@@ -59,6 +71,22 @@ int64_t unix_seconds(std::string_view t) {
          number(14, 2) * 60 + number(17, 2);
 }
 
+std::string_view Texts::keep(std::string_view text) {
+  if (text.empty()) return {};
+  const std::string_view bytes = bytes_.view();
+  size_t at = bytes.find(text, next_);
+  if (at == std::string_view::npos) at = bytes.substr(0, next_).find(text);
+  if (at == std::string_view::npos) return copies_.emplace_front(text);
+  next_ = static_cast<uint32_t>(at + text.size());
+  return bytes.substr(at, text.size());
+}
+
+std::string key_of(std::string_view space, std::string_view name) {
+  std::string key(space);
+  if (!key.empty()) key += '/';
+  return key += name;
+}
+
 const OwnerReference* Object::controller() const {
   for (const OwnerReference& owner : owners)
     if (owner.controller) return &owner;
@@ -70,29 +98,27 @@ bool Object::has_finalizer(std::string_view finalizer) const {
 }
 
 api::Json Object::parse() const {
-  Result<api::Json> json = api::parse_json(bytes.view(), nullptr, {.bytes_max = 1u << 30});
+  Result<api::Json> json = api::parse_json(bytes().view(), nullptr, {.bytes_max = 1u << 30});
   ENSURE(json.ok());
   return std::move(json).value();
 }
 
-Result<ObjectPtr> object_of(Slice bytes) {
+Result<ObjectPtr> object_of(Slice bytes, Projection projection) {
   api::Json json = TRY(api::parse_json(bytes.view(), nullptr, {.bytes_max = 1u << 30}));
   const api::Value* metadata = api::find(json.root(), "metadata");
   if (metadata == nullptr) return Error{Code::kInternal, "an object without metadata"};
-  auto object = std::make_shared<Object>();
-  object->space = text(*metadata, "namespace");
-  object->name = text(*metadata, "name");
-  object->uid = text(*metadata, "uid");
+  auto object = std::make_shared<Object>(std::move(bytes));
+  object->name = object->texts.keep(api::text_of(*metadata, "name"));
+  object->space = object->texts.keep(api::text_of(*metadata, "namespace"));
+  object->uid = object->texts.keep(api::text_of(*metadata, "uid"));
   object->revision = revision_of(json.root());
   object->generation = api::int_of(*metadata, "generation");
   object->created_seconds = unix_seconds(api::text_of(*metadata, "creationTimestamp"));
   object->deleting = !api::text_of(*metadata, "deletionTimestamp").empty();
-  if (const api::Value* finalizers = array_of(*metadata, "finalizers"))
-    for (const api::Value& finalizer : finalizers->GetArray())
-      if (finalizer.IsString()) object->finalizers.emplace_back(finalizer.GetString());
-  object->owners = owners_of(*metadata);
-  object->labels = labels_of(*metadata);
-  object->bytes = std::move(bytes);
+  read_labels(*metadata, *object);
+  read_owners(*metadata, *object);
+  read_finalizers(*metadata, *object);
+  if (projection != nullptr) object->view = projection(json.root(), object->texts);
   return ObjectPtr(std::move(object));
 }
 

@@ -11,10 +11,10 @@ constexpr int kDoublingsMax = 14;  // 5 ms doubled 14 times is above kBackoffMax
 
 }  // namespace
 
-void WorkQueue::add(const std::string& key) {
+void WorkQueue::add(std::string_view key) {
   {
     MutexLock lock(mutex_);
-    enqueue(key);
+    enqueue(std::string(key));
   }
   if (wake_) wake_();
 }

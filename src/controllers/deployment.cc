@@ -44,14 +44,14 @@ DeploymentController::DeploymentController(Context context)
     if (next || !old || old->controller() == nullptr) return;
     const ObjectPtr set = sets_.by_uid(old->controller()->uid);
     if (set && is_deployment(set->controller()))
-      queue_.add(set->space + "/" + set->controller()->name);
+      queue_.add(client::key_of(set->space, set->controller()->name));
   });
 }
 
 void DeploymentController::watch_sets() {
   const auto wake_owner = [this](const ObjectPtr& set) {
     if (set && is_deployment(set->controller()))
-      queue_.add(set->space + "/" + set->controller()->name);
+      queue_.add(client::key_of(set->space, set->controller()->name));
   };
   sets_.on_change([this, wake_owner](const ObjectPtr& old, const ObjectPtr& next) {
     wake_owner(next);

@@ -28,7 +28,7 @@ EndpointSliceController::EndpointSliceController(Context context)
     const client::Object& slice = next ? *next : *old;
     const std::string_view service = label(slice, kServiceNameLabel);
     if (!service.empty() && label(slice, kSliceManagedBy) == kSliceManager)
-      queue_.add(slice.space + "/" + std::string(service));
+      queue_.add(client::key_of(slice.space, service));
   });
 }
 

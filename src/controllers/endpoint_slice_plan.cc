@@ -31,12 +31,12 @@ Value conditions_of(const ServiceView& service, const Object& pod, Allocator& po
 Value endpoint_of(const ServiceView& service, const Object& pod, bool ipv6, Allocator& pool) {
   const PodView& view = pod_view(pod);
   Value endpoint(rapidjson::kObjectType);
-  for (const std::string& ip : view.ips)
-    if ((ip.find(':') != std::string::npos) == ipv6)
+  for (const std::string_view ip : view.ips)
+    if ((ip.find(':') != ip.npos) == ipv6)
       push(endpoint, "addresses",
            Value(ip.data(), static_cast<rapidjson::SizeType>(ip.size()), pool), pool);
   api::set(endpoint, "conditions", conditions_of(service, pod, pool), pool);
-  if (const std::string hostname = hostname_for(service, view); !hostname.empty())
+  if (const std::string_view hostname = hostname_for(service, view); !hostname.empty())
     api::set(endpoint, "hostname", hostname, pool);
   if (!view.node.empty()) api::set(endpoint, "nodeName", view.node, pool);
   api::set(endpoint, "targetRef", pod_reference(pod, pool), pool);
@@ -110,11 +110,10 @@ bool fill(Json& json, const ServiceView& service, bool ipv6, const ObjectList& p
 }
 
 // Pods that a slice already holds stay in it.
-ObjectList keep_present(const Value& slice, std::map<std::string, ObjectPtr>& waiting) {
+ObjectList keep_present(const Value& slice, std::map<std::string_view, ObjectPtr>& waiting) {
   ObjectList kept;
   for (const Value& endpoint : elements(slice, "endpoints")) {
-    const auto found =
-        waiting.find(std::string(api::text_of(child_of(endpoint, "targetRef"), "uid")));
+    const auto found = waiting.find(api::text_of(child_of(endpoint, "targetRef"), "uid"));
     if (found == waiting.end()) continue;
     kept.push_back(std::move(found->second));
     waiting.erase(found);
@@ -122,7 +121,7 @@ ObjectList keep_present(const Value& slice, std::map<std::string, ObjectPtr>& wa
   return kept;
 }
 
-void top_up(ObjectList& slice, std::map<std::string, ObjectPtr>& waiting) {
+void top_up(ObjectList& slice, std::map<std::string_view, ObjectPtr>& waiting) {
   while (slice.size() < kSliceEndpointsMax && !waiting.empty())
     slice.push_back(std::move(waiting.extract(waiting.begin()).mapped()));
 }
@@ -134,7 +133,7 @@ struct Old {
 };
 
 void plan_kind(const ServiceView& service, const Kind& kind,
-               std::map<std::string, ObjectPtr> waiting, std::vector<Old> old, bool needs_one,
+               std::map<std::string_view, ObjectPtr> waiting, std::vector<Old> old, bool needs_one,
                SlicePlan& plan) {
   for (Old& slice : old) slice.pods = keep_present(slice.json.root(), waiting);
   bool any = false;
@@ -164,15 +163,15 @@ void plan_kind(const ServiceView& service, const Kind& kind,
 
 SlicePlan plan_slices(const ServiceView& service, const ObjectList& backing,
                       const ObjectList& present) {
-  std::map<Kind, std::map<std::string, ObjectPtr>> wanted;
+  std::map<Kind, std::map<std::string_view, ObjectPtr>> wanted;
   const bool families[] = {false, true};
   for (const bool ipv6 : families) {
     if (!(ipv6 ? service.ipv6 : service.ipv4)) continue;
     bool found = false;
     for (const ObjectPtr& pod : backing) {
       const auto& ips = pod_view(*pod).ips;
-      const bool has = std::any_of(ips.begin(), ips.end(), [&](const std::string& ip) {
-        return (ip.find(':') != std::string::npos) == ipv6;
+      const bool has = std::any_of(ips.begin(), ips.end(), [&](std::string_view ip) {
+        return (ip.find(':') != ip.npos) == ipv6;
       });
       if (!has) continue;
       Kind kind{ipv6, ports_for(*service.object, pod_view(*pod))};

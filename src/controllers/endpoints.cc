@@ -18,9 +18,9 @@ struct Subset {
 };
 
 // The pod's address in the Service's first family; empty: it has none.
-std::string address_of(const ServiceView& service, const PodView& pod) {
-  for (const std::string& ip : pod.ips)
-    if ((ip.find(':') != std::string::npos) == (!service.ipv4 && service.ipv6)) return ip;
+std::string_view address_of(const ServiceView& service, const PodView& pod) {
+  for (const std::string_view ip : pod.ips)
+    if ((ip.find(':') != ip.npos) == (!service.ipv4 && service.ipv6)) return ip;
   return {};
 }
 
@@ -59,7 +59,7 @@ void add_addresses(Value& subset, std::string_view member, const ServiceView& se
     const PodView& view = pod_view(*pod);
     Value address(rapidjson::kObjectType);
     api::set(address, "ip", address_of(service, view), pool);
-    if (const std::string hostname = hostname_for(service, view); !hostname.empty())
+    if (const std::string_view hostname = hostname_for(service, view); !hostname.empty())
       api::set(address, "hostname", hostname, pool);
     if (!view.node.empty()) api::set(address, "nodeName", view.node, pool);
     api::set(address, "targetRef", pod_reference(*pod, pool), pool);

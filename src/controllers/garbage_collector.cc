@@ -66,7 +66,7 @@ CollectPlan plan_collect(const Object& object, const std::vector<OwnerState>& ow
   return plan;
 }
 
-std::string deletion_policy(const Object& object) {
+std::string_view deletion_policy(const Object& object) {
   if (object.has_finalizer(kOrphanFinalizer)) return "Orphan";
   return object.has_finalizer(kForegroundFinalizer) ? "Foreground" : "Background";
 }
@@ -102,24 +102,24 @@ void GarbageCollector::changed(const ObjectPtr& old, const ObjectPtr& next) {
 }
 
 // Uids never come back: what was seen to go need not be asked for again by each dependent.
-void GarbageCollector::note_absent(const std::string& uid) {
+void GarbageCollector::note_absent(std::string_view uid) {
   MutexLock lock(mutex_);
   if (absent_.size() >= kAbsentOwnersMax) absent_.clear();
-  absent_.insert(uid);
+  absent_.emplace(uid);
 }
 
-bool GarbageCollector::known_absent(const std::string& uid) const {
+bool GarbageCollector::known_absent(std::string_view uid) const {
   MutexLock lock(mutex_);
   return absent_.contains(uid);
 }
 
-GarbageCollector::Place GarbageCollector::find(const std::string& uid) const {
+GarbageCollector::Place GarbageCollector::find(std::string_view uid) const {
   for (size_t i = 0; i < caches_.size(); ++i)
     if (ObjectPtr object = caches_[i]->by_uid(uid)) return {&resources_[i], std::move(object)};
   return {};
 }
 
-std::vector<GarbageCollector::Place> GarbageCollector::dependents(const std::string& uid) const {
+std::vector<GarbageCollector::Place> GarbageCollector::dependents(std::string_view uid) const {
   std::vector<Place> all;
   for (size_t i = 0; i < caches_.size(); ++i)
     for (ObjectPtr& object : caches_[i]->owned_by(uid))
@@ -142,7 +142,7 @@ Result<OwnerState> GarbageCollector::owner_state(const Place& place, const Owner
   if (resource == resources_.end()) return OwnerState::kSolid;
   if (resource->id.namespaced && object.space.empty()) return OwnerState::kSolid;
 
-  const std::string space = resource->id.namespaced ? object.space : std::string();
+  const std::string_view space = resource->id.namespaced ? object.space : std::string_view();
   const client::Cache& cache = *caches_[static_cast<size_t>(resource - resources_.begin())];
   const ObjectPtr cached = cache.get(space, owner.name);
   if (cached && cached->uid == owner.uid) return state_of(*cached);
@@ -170,7 +170,8 @@ Result<> GarbageCollector::patched(const Place& place, Json patch) {
   return {};
 }
 
-Result<> GarbageCollector::forget_owners(const Place& place, const std::vector<std::string>& uids) {
+Result<> GarbageCollector::forget_owners(const Place& place,
+                                         const std::vector<std::string_view>& uids) {
   Json patch = patch_of(*place.object);
   Allocator& pool = patch.allocator();
   Value& metadata = api::child(patch.root(), "metadata", pool);
@@ -214,7 +215,7 @@ Result<> GarbageCollector::drop_finalizer(const Place& place, std::string_view f
   Allocator& pool = patch.allocator();
   Value& metadata = api::child(patch.root(), "metadata", pool);
   api::set(metadata, "finalizers", Value(rapidjson::kArrayType), pool);
-  for (const std::string& kept : place.object->finalizers)
+  for (const std::string_view kept : place.object->finalizers)
     if (kept != finalizer)
       push(metadata, "finalizers",
            Value(kept.data(), static_cast<rapidjson::SizeType>(kept.size()), pool), pool);
@@ -247,7 +248,7 @@ Result<> GarbageCollector::collect(const Place& place) {
   // The patch changes the object, which brings it back here.
   if (plan.step == CollectStep::kDeleteForeground && waits_in_circle(place, own))
     return unblock_owners(place);
-  const std::string policy =
+  const std::string_view policy =
       plan.step == CollectStep::kDeleteForeground ? "Foreground" : deletion_policy(*place.object);
   return unless_gone(
       context_.client.remove(place.resource->id, place.object->space, place.object->name,

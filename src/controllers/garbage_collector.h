@@ -5,9 +5,9 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "kist/base/mutex.h"
@@ -33,14 +33,14 @@ enum class CollectStep : uint8_t {
 
 struct CollectPlan {
   CollectStep step = CollectStep::kKeep;
-  std::vector<std::string> forget;  // uids of owners
+  std::vector<std::string_view> forget;  // uids of owners; texts of the object
 };
 
 // What is to be done with an object whose owners are in these states. Pure.
 CollectPlan plan_collect(const client::Object& object, const std::vector<OwnerState>& owners,
                          bool has_dependents);
 // "Background", "Foreground" or "Orphan": what the object's own finalizers ask for.
-std::string deletion_policy(const client::Object& object);
+std::string_view deletion_policy(const client::Object& object);
 
 class GarbageCollector : public client::Controller {
  public:
@@ -56,10 +56,10 @@ class GarbageCollector : public client::Controller {
   };
 
   void changed(const client::ObjectPtr& old, const client::ObjectPtr& next);
-  void note_absent(const std::string& uid);
-  bool known_absent(const std::string& uid) const;
-  Place find(const std::string& uid) const;
-  std::vector<Place> dependents(const std::string& uid) const;
+  void note_absent(std::string_view uid);
+  bool known_absent(std::string_view uid) const;
+  Place find(std::string_view uid) const;
+  std::vector<Place> dependents(std::string_view uid) const;
   Result<std::vector<OwnerState>> owner_states(const Place& place);
   Result<OwnerState> owner_state(const Place& place, const client::OwnerReference& owner);
   Result<> collect(const Place& place);
@@ -67,7 +67,7 @@ class GarbageCollector : public client::Controller {
   Result<> orphan_dependents(const Place& place);
   bool waits_in_circle(const Place& place, const std::vector<Place>& dependents) const;
   Result<> unblock_owners(const Place& place);
-  Result<> forget_owners(const Place& place, const std::vector<std::string>& uids);
+  Result<> forget_owners(const Place& place, const std::vector<std::string_view>& uids);
   Result<> drop_finalizer(const Place& place, std::string_view finalizer);
   Result<> patched(const Place& place, Json patch);
 
@@ -76,7 +76,7 @@ class GarbageCollector : public client::Controller {
   std::vector<client::Cache*> caches_;  // of resources_, in their order
   client::WorkQueue& queue_;
   mutable Mutex mutex_;
-  std::unordered_set<std::string> absent_ GUARDED_BY(mutex_);
+  std::set<std::string, std::less<>> absent_ GUARDED_BY(mutex_);
 };
 
 }  // namespace kist::controllers

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "kist/client/cache.h"
@@ -12,13 +12,14 @@
 namespace kist::controllers {
 
 struct PodPort {
-  std::string name, protocol;
-  int64_t number = 0;
+  std::string_view name, protocol;
+  int32_t number = 0;
 };
 
+// Its texts live as long as the object whose view it is.
 struct PodView {
-  std::string phase, node, ip, hostname, subdomain;
-  std::vector<std::string> ips;
+  std::string_view phase, node, ip, hostname, subdomain;
+  std::vector<std::string_view> ips;
   std::vector<PodPort> ports;  // of all containers that go on, sidecars last
   bool ready = false;
   int64_t ready_changed_seconds = 0;  // when the Ready condition last changed; 0: unknown
@@ -33,7 +34,7 @@ struct PodView {
   }
 };
 
-std::shared_ptr<const void> project_pod(const Value& pod);  // a client::Projection
+std::shared_ptr<const void> project_pod(const Value& pod, client::Texts& texts);  // a Projection
 inline const PodView& pod_view(const client::Object& pod) { return pod.as<PodView>(); }
 // Counts as a replica: neither on its way out nor at its end.
 inline bool pod_active(const client::Object& pod) {

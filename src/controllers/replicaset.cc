@@ -57,7 +57,7 @@ void ReplicaSetController::watch_pods() {
   const auto wake_owner = [this](const ObjectPtr& pod) {
     if (!pod) return;
     const client::OwnerReference* owner = pod->controller();
-    if (is_replica_set(owner)) queue_.add(pod->space + "/" + owner->name);
+    if (is_replica_set(owner)) queue_.add(client::key_of(pod->space, owner->name));
   };
   pods_.on_change([this, wake_owner](const ObjectPtr& old, const ObjectPtr& next) {
     wake_owner(next);
@@ -98,7 +98,7 @@ ReplicaSetController::Changes ReplicaSetController::create_pods(const Value& set
       if (pod.ok()) {
         written = std::max(written, pod.value()->revision);
         events_.record(about, EventType::kNormal, "SuccessfulCreate",
-                       "Created pod: " + pod.value()->name);
+                       "Created pod: " + std::string(pod.value()->name));
         continue;
       }
       changes.failure = {"FailedCreate", pod.error().message};
@@ -126,7 +126,7 @@ ReplicaSetController::Changes ReplicaSetController::remove_pods(const Value& set
     const bool gone = !answers[i].ok() && answers[i].error().code == Code::kNotFound;
     if (answers[i].ok())
       events_.record(about, EventType::kNormal, "SuccessfulDelete",
-                     "Deleted pod: " + pods[i]->name);
+                     "Deleted pod: " + std::string(pods[i]->name));
     if (answers[i].ok() || gone) {
       const Result<> seen = pods_.wait_gone(pods[i]->uid);
       if (changes.result.ok()) changes.result = seen;

@@ -12,7 +12,7 @@ namespace {
 using client::ObjectList;
 using client::ObjectPtr;
 
-int phase_rank(const std::string& phase) {
+int phase_rank(std::string_view phase) {
   if (phase == "Pending" || phase.empty()) return 0;
   return phase == "Unknown" ? 1 : 2;
 }
@@ -71,7 +71,7 @@ ReplicaPlan plan_replicas(int64_t wanted, const ObjectList& owned, const ObjectL
     plan.create = std::min(missing, kReplicaBurstMax);
     return plan;
   }
-  std::unordered_map<std::string, int64_t> crowd;  // active pods of the family on each node
+  std::unordered_map<std::string_view, int64_t> crowd;  // active pods of the family on each node
   for (const ObjectPtr& pod : nearby)
     if (pod_active(*pod)) ++crowd[pod_view(*pod).node];
   const auto rank = [&](const ObjectPtr& pod) {

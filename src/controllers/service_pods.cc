@@ -96,8 +96,8 @@ ObjectList backing_pods(const ServiceView& service, const ObjectList& pods) {
   return backing;
 }
 
-std::string hostname_for(const ServiceView& service, const PodView& pod) {
-  return pod.subdomain == service.name ? pod.hostname : std::string();
+std::string_view hostname_for(const ServiceView& service, const PodView& pod) {
+  return pod.subdomain == service.name ? pod.hostname : std::string_view();
 }
 
 Value pod_reference(const client::Object& pod, Allocator& pool) {

@@ -35,7 +35,7 @@ EndpointPorts ports_for(const Value& service, const PodView& pod);
 // The pods that the selector takes and that have an address and are not at their end.
 client::ObjectList backing_pods(const ServiceView& service, const client::ObjectList& pods);
 // The pod's name under a headless Service: spec.hostname, if its subdomain is the Service.
-std::string hostname_for(const ServiceView& service, const PodView& pod);
+std::string_view hostname_for(const ServiceView& service, const PodView& pod);
 Value pod_reference(const client::Object& pod, Allocator& pool);
 // The latest moment at which one of them became ready or not, or at which the Service was made.
 std::string change_time(const Value& service, const client::ObjectList& pods);

@@ -37,7 +37,7 @@ void push(Value& object, std::string_view array, Value element, Allocator& pool)
 // A meta/v1 LabelSelector. An empty one matches everything, one that is malformed nothing.
 api::Selector selector_of(const Value& label_selector);
 bool selects_everything(const Value& label_selector);
-using Labels = std::vector<std::pair<std::string, std::string>>;  // of a client::Object
+using Labels = std::vector<std::pair<std::string_view, std::string_view>>;  // of a client::Object
 bool matches(const api::Selector& selector, const Labels& labels);
 
 // The ownerReference of what `owner` controls.

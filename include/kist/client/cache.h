@@ -13,13 +13,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <forward_list>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -32,24 +34,47 @@
 namespace kist::client {
 
 struct OwnerReference {
-  std::string api_version, kind, name, uid;
+  std::string_view api_version, kind, name, uid;
   bool controller = false, block_owner_deletion = false;
 };
 
-// An object of a cache: what everyone asks of it, and its bytes.
+// Texts that live as long as an object: where its bytes hold one it is not copied.
+class Texts {
+ public:
+  explicit Texts(Slice bytes) : bytes_(std::move(bytes)) {}
+  // The same text for good. Quickest when asked for in the order of the bytes.
+  std::string_view keep(std::string_view text);
+  const Slice& bytes() const { return bytes_; }
+
+ private:
+  Slice bytes_;
+  uint32_t next_ = 0;                      // behind the text found last
+  std::forward_list<std::string> copies_;  // of what is written with escapes in the bytes; rare
+};
+
+// "space/name", or the name alone: the key of a namespaced object, or of another.
+std::string key_of(std::string_view space, std::string_view name);
+
+// An object of a cache: what everyone asks of it, and its bytes. All texts are views that live as
+// long as the object: most point into the bytes, which the API server holds as well.
 struct Object {
-  std::string space, name, uid;
+  std::string_view space, name, uid;
   int64_t revision = 0;
   int64_t generation = 0;
   int64_t created_seconds = 0;  // Unix time
   bool deleting = false;        // has a deletionTimestamp
-  std::vector<std::string> finalizers;
+  std::vector<std::string_view> finalizers;
   std::vector<OwnerReference> owners;
-  std::vector<std::pair<std::string, std::string>> labels;  // sorted by key
-  Slice bytes;
+  std::vector<std::pair<std::string_view, std::string_view>> labels;  // sorted by key
   std::shared_ptr<const void> view;  // what the cache's Projection made of it
+  Texts texts;
 
-  std::string key() const { return space.empty() ? name : space + "/" + name; }
+  explicit Object(Slice json = {}) : texts(std::move(json)) {}
+  Object(const Object&) = delete;  // the copy's texts would be those of the original
+  Object& operator=(const Object&) = delete;
+
+  const Slice& bytes() const { return texts.bytes(); }
+  std::string key() const { return key_of(space, name); }
   const OwnerReference* controller() const;
   bool has_finalizer(std::string_view finalizer) const;
   api::Json parse() const;  // the whole object; the server's own bytes, so it does parse
@@ -61,10 +86,12 @@ struct Object {
 using ObjectPtr = std::shared_ptr<const Object>;
 using ObjectList = std::vector<ObjectPtr>;
 
-Result<ObjectPtr> object_of(Slice bytes);  // without a view
+// Makes the view of an object once per event, so that reconciles need not parse. May be null. What
+// it keeps of the object's texts it keeps in `texts`.
+using Projection = std::shared_ptr<const void> (*)(const api::Value& object, Texts& texts);
 
-// Makes the view of an object once per event, so that reconciles need not parse. May be null.
-using Projection = std::shared_ptr<const void> (*)(const api::Value& object);
+Result<ObjectPtr> object_of(Slice bytes, Projection projection = nullptr);
+
 // `old` is null of what is new, `next` of what is gone.
 using ChangeHandler = std::function<void(const ObjectPtr& old, const ObjectPtr& next)>;
 
@@ -96,12 +123,28 @@ class Cache {
 
  private:
   friend class CacheSet;
-  struct Key {
-    std::string space, name;
-    auto operator<=>(const Key&) const = default;
+  // The indices are sets of the objects themselves, so that no key is copied.
+  struct Place {
+    std::string_view space, name;
+    auto operator<=>(const Place&) const = default;
   };
-  struct Change {
-    ObjectPtr old, next;
+  struct PlaceOrder {
+    using is_transparent = void;
+    static Place of(const Place& place) { return place; }
+    static Place of(const ObjectPtr& object) { return {object->space, object->name}; }
+    bool operator()(const auto& a, const auto& b) const { return of(a) < of(b); }
+  };
+  struct UidOf {
+    using is_transparent = void;
+    static std::string_view of(std::string_view uid) { return uid; }
+    static std::string_view of(const Object* object) { return object->uid; }
+    size_t operator()(const auto& a) const { return std::hash<std::string_view>()(of(a)); }
+    bool operator()(const auto& a, const auto& b) const { return of(a) == of(b); }
+  };
+  struct Owned {
+    std::string_view owner_uid;  // a text of the object
+    ObjectPtr object;
+    auto operator<=>(const Owned&) const = default;
   };
 
   void open();  // the watch, from revision_ or from the beginning
@@ -109,7 +152,7 @@ class Cache {
   void close(Result<> how);
   void finish_initial(int64_t revision);
   void put(ObjectPtr object);
-  void drop(const Key& key);
+  void drop(const Place& place);
   void index(const ObjectPtr& object, bool add) REQUIRES_LOCK(mutex_);
   void notify(const ObjectPtr& old, const ObjectPtr& next);
   Result<> wait(const std::function<bool()>& satisfied) const;
@@ -124,13 +167,13 @@ class Cache {
   uint64_t stream_number_ = 0;  // what an ended stream still had queued is told apart by it
   std::chrono::milliseconds backoff_{0};
   bool listing_ = false;
-  std::map<Key, bool> listed_;
+  ObjectList before_;  // while listing: what was there when it began
 
   mutable Mutex mutex_;
   mutable CondVar changed_;
-  std::map<Key, ObjectPtr> objects_ GUARDED_BY(mutex_);
-  std::unordered_map<std::string, ObjectPtr> uids_ GUARDED_BY(mutex_);
-  std::unordered_multimap<std::string, ObjectPtr> owned_ GUARDED_BY(mutex_);
+  std::set<ObjectPtr, PlaceOrder> objects_ GUARDED_BY(mutex_);
+  std::unordered_set<const Object*, UidOf, UidOf> uids_ GUARDED_BY(mutex_);  // of objects_
+  std::set<Owned> owned_ GUARDED_BY(mutex_);
   int64_t revision_ GUARDED_BY(mutex_) = 0;
   bool synced_ GUARDED_BY(mutex_) = false;
 };

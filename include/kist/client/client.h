@@ -48,9 +48,10 @@ struct Call {
 };
 
 struct DeleteOptions {
-  std::string uid = {};                 // precondition; empty: none
-  std::string resource_version = {};    // precondition; empty: none
-  std::string propagation_policy = {};  // "Background", "Foreground", "Orphan"; empty: the default
+  std::string_view uid = {};          // precondition; empty: none
+  std::string resource_version = {};  // precondition; empty: none
+  std::string_view propagation_policy =
+      {};  // "Background", "Foreground", "Orphan"; empty: the default
 };
 
 inline constexpr std::chrono::seconds kCallTimeout{60};

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -32,7 +33,7 @@ class WorkQueue {
   explicit WorkQueue(const Clock& clock, std::function<void()> wake = {})
       : clock_(clock), wake_(std::move(wake)) {}
 
-  void add(const std::string& key);
+  void add(std::string_view key);
   void add_after(const std::string& key, Duration delay);  // of several delays the shortest counts
   void retry(const std::string& key);                      // after a failure: with backoff
   void forget(const std::string& key);                     // its next failure is its first

@@ -63,7 +63,7 @@ TEST_CASE("cache: shows a write that was waited for") {
     REQUIRE(cache.wait_for(client::revision_of(made.value().root())).ok());
     REQUIRE(cache.get("n", name));
   }
-  const std::string uid = cache.get("n", "early")->uid;
+  const std::string uid(cache.get("n", "early")->uid);
   REQUIRE(api_client.remove(kConfigMaps, "n", "early").ok());
   REQUIRE(cache.wait_gone(uid).ok());
   CHECK_FALSE(cache.get("n", "early"));
@@ -91,7 +91,7 @@ TEST_CASE("cache: survives watches that end, and a history that is forgotten") {
     REQUIRE(api_client.create(kConfigMaps, "n", config_map("goes").root()).ok());
     caches.start();
     REQUIRE(caches.wait_synced().ok());
-    const std::string uid = cache.get("n", "goes")->uid;
+    const std::string uid(cache.get("n", "goes")->uid);
     fake.cut_watches(false);
     REQUIRE(api_client.remove(kConfigMaps, "n", "goes").ok());
     fake.cut_watches(c.forget);
@@ -111,4 +111,28 @@ TEST_CASE("times: RFC 3339") {
   CHECK(client::unix_seconds("2026-11-24T05:17:19.123456Z") == 1795497439);
   CHECK(client::unix_seconds("") == 0);
   CHECK(client::unix_seconds("2026-13-24T05:17:19Z") == 0);
+}
+
+TEST_CASE("object: texts are views into its bytes where these have them") {
+  const Slice bytes = Slice::of(
+      R"({"metadata":{"name":"p","namespace":"n","uid":"u1","labels":{"b":"2","a":"x\"y"},)"
+      R"("ownerReferences":[{"apiVersion":"v1","kind":"K","name":"o","uid":"u2",)"
+      R"("controller":true}],"finalizers":["f/g"]}})");
+  const auto inside = [&](std::string_view text) {
+    return text.data() >= bytes.view().data() &&
+           text.data() + text.size() <= bytes.view().data() + bytes.size();
+  };
+  const client::ObjectPtr object = client::object_of(bytes).value();
+  CHECK(object->key() == "n/p");
+  CHECK(object->uid == "u1");
+  CHECK(object->controller()->uid == "u2");
+  CHECK(object->has_finalizer("f/g"));
+  for (const std::string_view text :
+       {object->name, object->space, object->uid, object->controller()->kind,
+        object->finalizers.front(), object->labels[1].second})
+    CHECK(inside(text));
+  REQUIRE(object->labels.size() == 2);
+  CHECK(object->labels[0].first == "a");
+  CHECK(object->labels[0].second == "x\"y");
+  CHECK_FALSE(inside(object->labels[0].second));  // escaped there
 }

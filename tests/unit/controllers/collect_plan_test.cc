@@ -14,7 +14,7 @@ TEST_CASE("garbage collector: plan") {
     std::vector<OwnerState> owners;
     bool has_dependents;
     CollectStep step;
-    std::vector<std::string> forget;
+    std::vector<std::string_view> forget;
   };
   const Case cases[] = {
       {"nobody's", {}, false, CollectStep::kKeep, {}},
@@ -35,7 +35,7 @@ TEST_CASE("garbage collector: plan") {
     INFO(c.name);
     client::Object object;
     for (size_t i = 0; i < c.owners.size(); ++i)
-      object.owners.push_back({"v1", "ConfigMap", "o", "u" + std::to_string(i)});
+      object.owners.push_back({"v1", "ConfigMap", "o", object.texts.keep("u" + std::to_string(i))});
     const CollectPlan plan = plan_collect(object, c.owners, c.has_dependents);
     CHECK(plan.step == c.step);
     CHECK(plan.forget == c.forget);

@@ -27,13 +27,13 @@ struct PodSpec {
 inline client::ObjectPtr pod_of(const PodSpec& pod, bool deleting = false, int64_t created = 1000) {
   auto object = std::make_shared<client::Object>();
   object->space = "n";
-  object->name = object->uid = pod.name;
+  object->name = object->uid = object->texts.keep(pod.name);
   object->created_seconds = created;
   object->deleting = deleting;
   object->labels = {{"app", "web"}};
-  object->view = project_pod(json_of("{'metadata':" + pod.metadata + ",'spec':" + pod.spec +
-                                     ",'status':" + pod.status + "}")
-                                 .root());
+  const Json json = json_of("{'metadata':" + pod.metadata + ",'spec':" + pod.spec +
+                            ",'status':" + pod.status + "}");
+  object->view = project_pod(json.root(), object->texts);
   return object;
 }
 

@@ -17,7 +17,7 @@ const std::string kReady =
 
 std::vector<std::string> names(const client::ObjectList& pods) {
   std::vector<std::string> all;
-  for (const client::ObjectPtr& pod : pods) all.push_back(pod->name);
+  for (const client::ObjectPtr& pod : pods) all.emplace_back(pod->name);
   return all;
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("replicaset: who goes first") {
   for (const Case& c : cases) {
     INFO(c.name);
     CHECK(names(plan_replicas(1, {c.stays, c.goes}, {}, kNow).remove) ==
-          std::vector<std::string>{c.goes->name});
+          std::vector<std::string>{std::string(c.goes->name)});
   }
   // Of three alike, one of the two on the same node.
   const client::ObjectList pods = {pod_of({"a", other, kReady}), pod_of({"b", node, kReady}),
