@@ -86,7 +86,7 @@ Result<> prepare_schema(Database& database) {
   return database.execute(
       "BEGIN IMMEDIATE;"
       "CREATE TABLE current(key TEXT PRIMARY KEY, created INTEGER NOT NULL,"
-      " modified INTEGER NOT NULL, checksum INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
+      " modified INTEGER NOT NULL, checksum INTEGER NOT NULL, value BLOB NOT NULL);"
       "CREATE TABLE history(revision INTEGER PRIMARY KEY, type INTEGER NOT NULL,"
       " key TEXT NOT NULL);"
       "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
