@@ -192,6 +192,7 @@ void default_volume(Value& volume, Allocator& allocator) {
 
 void default_pod_spec(Value& spec, Allocator& allocator) {
   if (!spec.IsObject()) return;
+  api::remove(spec, "resources");  // 1.33 drops it unless its gate PodLevelResources is on
   default_text(spec, "dnsPolicy", "ClusterFirst", allocator);
   default_text(spec, "restartPolicy", "Always", allocator);
   default_text(spec, "schedulerName", "default-scheduler", allocator);

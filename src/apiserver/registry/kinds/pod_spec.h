@@ -35,6 +35,7 @@ void validate_containers(const Value& spec, const FieldPath& path, FieldErrors& 
 void validate_resources(const Value& resources, const FieldPath& path, FieldErrors& errors);
 void validate_affinity(const Value& spec, const FieldPath& path, FieldErrors& errors);
 void validate_topology_spread(const Value& spec, const FieldPath& path, FieldErrors& errors);
+void validate_os(const Value& spec, const FieldPath& path, FieldErrors& errors);
 void validate_tolerations(const Value& spec, const FieldPath& path, FieldErrors& errors);
 void validate_pod_security(const Value& spec, const FieldPath& path, FieldErrors& errors);
 void validate_container_security(const Value& container, const FieldPath& path,

@@ -1,38 +1,11 @@
 // What may change in a Pod that exists: images, tolerations, deadlines, and little else.
 #include <algorithm>
 
+#include "src/apiserver/registry/kinds/go_diff.h"
 #include "src/apiserver/registry/kinds/pod_spec.h"
 
 namespace kist::apiserver {
 namespace {
-
-constexpr size_t kDiffLinesMax = 40;
-
-// "-" and "+" lines for each member that differs, with its path.
-void add_diff(const Value& before, const Value& after, const std::string& path, size_t& lines,
-              std::string& out) {
-  if (same(before, after) || lines >= kDiffLinesMax) return;
-  if (before.IsObject() && after.IsObject()) {
-    for (const auto& member : before.GetObject()) {
-      std::string name(view(member.name));
-      add_diff(member.value, at(after, name), path + "." + name, lines, out);
-    }
-    for (const auto& member : after.GetObject()) {
-      std::string name(view(member.name));
-      if (!has(before, name)) add_diff(Value(), member.value, path + "." + name, lines, out);
-    }
-    return;
-  }
-  if (before.IsArray() && after.IsArray() && before.Size() == after.Size()) {
-    for (rapidjson::SizeType i = 0; i < before.Size(); ++i) {
-      add_diff(before[i], after[i], path + "[" + std::to_string(i) + "]", lines, out);
-    }
-    return;
-  }
-  ++lines;
-  if (!before.IsNull()) out += "- \t" + path + ": " + api::to_text(before) + "\n";
-  if (!after.IsNull()) out += "+ \t" + path + ": " + api::to_text(after) + "\n";
-}
 
 void validate_images(const Value& next, const char* list, FieldErrors& errors) {
   each(at(next, "spec"), list, [&](const Value& container, size_t index) {
@@ -142,11 +115,9 @@ void validate_pod_update(const Value& next, const Value& old, FieldErrors& error
   validate_gates_only_removed(next, old, errors);
   Allocator pool;
   Value spec = munged_spec(next, old, pool);
-  if (same(spec, at(old, "spec"))) return;
-  std::string diff;
-  size_t lines = 0;
-  add_diff(at(old, "spec"), spec, "spec", lines, diff);
-  if (diff.empty()) return;  // only members that say nothing ({} for absent)
+  const std::string diff =
+      go_diff(*api::find_type("io.k8s.api.core.v1.PodSpec"), at(old, "spec"), spec);
+  if (diff.empty()) return;
   errors.forbidden(
       path,
       "pod updates may not change fields other than `spec.containers[*].image`,"

@@ -60,15 +60,6 @@ void validate_policies(const Value& spec, const FieldPath& path, FieldErrors& er
                      "must be between 1 and 2147483647, inclusive");
     }
   }
-  if (has(spec, "os")) {
-    std::string_view os = api::text_of(at(spec, "os"), "name");
-    FieldPath here = path.child("os").child("name");
-    if (os.empty()) {
-      errors.required(here);
-    } else {
-      check_one_of(errors, here, os, {"linux", "windows"});
-    }
-  }
 }
 
 void validate_search(std::string_view search, const FieldPath& path, FieldErrors& errors) {
@@ -184,6 +175,7 @@ void validate_pod_spec(const Value& spec, const FieldPath& path, const PodSpecCo
   validate_tolerations(spec, path, errors);
   validate_topology_spread(spec, path, errors);
   validate_overhead(spec, path, errors);
+  validate_os(spec, path, errors);
 }
 
 void validate_pod_template(const Value& pod_template, const FieldPath& path, FieldErrors& errors) {
