@@ -1,7 +1,9 @@
 // Which protocol a client of a stream speaks.
 #include "kist/net/streams.h"
 
+#include "command_spdy.h"
 #include "command_websocket.h"
+#include "spdy_handshake.h"
 #include "websocket.h"
 
 namespace kist::net {
@@ -36,6 +38,13 @@ void serve_command(const Request& request, std::shared_ptr<Exchange> exchange,
         request, *exchange, command_subprotocols(),
         [streams, opened = std::move(opened)](Transport& transport, std::string_view subprotocol) {
           return make_command_websocket(transport, subprotocol, streams, opened);
+        });
+  }
+  if (wants_spdy(request)) {
+    return accept_spdy(
+        request, *exchange, command_spdy_protocols(),
+        [streams, opened = std::move(opened)](Transport& transport, std::string_view protocol) {
+          return make_command_spdy(transport, protocol, streams, opened);
         });
   }
   refuse(*exchange, "unable to upgrade: missing upgrade headers in request");

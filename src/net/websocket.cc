@@ -1,11 +1,11 @@
 #include "websocket.h"
 
 #include <openssl/evp.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <string>
 
+#include "header_elements.h"
 #include "kist/base/base64.h"
 
 namespace kist::net {
@@ -16,33 +16,8 @@ constexpr uint8_t kCloseOpcode = 8;
 constexpr uint8_t kPongOpcode = 10;
 // kubectl gives a connection up after 60 s without a pong.
 constexpr std::chrono::seconds kPongPeriod{15};
-
-bool equal_without_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// The elements of all headers of this name.
-std::vector<std::string_view> elements_of(const Request& request, std::string_view name) {
-  std::vector<std::string_view> elements;
-  for (const Header& header : request.headers) {
-    if (!equal_without_case(header.name, name)) continue;
-    std::string_view rest = header.value;
-    while (true) {
-      const size_t comma = rest.find(',');
-      const std::string_view element = trimmed(rest.substr(0, comma));
-      if (!element.empty()) elements.push_back(element);
-      if (comma == rest.npos) break;
-      rest.remove_prefix(comma + 1);
-    }
-  }
-  return elements;
-}
+// Messages stay far below: who does not read the pongs that it asked for gets no more of them.
+constexpr size_t kUnsentMax = 1024 * 1024;
 
 // RFC 6455, 4.2.2: proves to the client that its handshake was understood.
 std::string accept_key(std::string_view key) {
@@ -94,6 +69,7 @@ void WebSocketConnection::end_of_input() {
 }
 
 void WebSocketConnection::on_ping(std::string_view payload) {
+  if (transport_.unsent_bytes() > kUnsentMax) return;
   send_frame(kFinal | kPongOpcode, {}, Payload::of(payload));
 }
 
@@ -152,12 +128,6 @@ void WebSocketConnection::send_frame(uint8_t first_byte, std::string_view prefix
   transport_.send(std::move(payload).behind({header, size}));
 }
 
-bool header_has_token(const Request& request, std::string_view name, std::string_view token) {
-  return std::ranges::any_of(elements_of(request, name), [&](std::string_view element) {
-    return equal_without_case(element, token);
-  });
-}
-
 bool wants_websocket(const Request& request) {
   return header_has_token(request, "Connection", "upgrade") &&
          header_has_token(request, "Upgrade", "websocket");
@@ -172,7 +142,7 @@ void accept_websocket(const Request& request, Exchange& exchange,
   }
   const std::string_view key = request.header("Sec-WebSocket-Key");
   if (!key_is_valid(key)) return refuse(exchange, 400, "challenge is missing or malformed");
-  const std::vector<std::string_view> wanted = elements_of(request, "Sec-WebSocket-Protocol");
+  const std::vector<std::string_view> wanted = header_elements(request, "Sec-WebSocket-Protocol");
   const std::string_view* chosen = choose(wanted, supported);
   if (chosen == nullptr) {
     return refuse(exchange, 403, "none of the requested WebSocket protocols is supported");

@@ -63,8 +63,6 @@ class WebSocketConnection : public Protocol, private WebSocketReader::Sink {
 
 // Does the client ask for a WebSocket? (RFC 6455, 4.2.1, the two headers that say so.)
 bool wants_websocket(const Request& request);
-// Does a comma-separated header of this name hold this token, in any case?
-bool header_has_token(const Request& request, std::string_view name, std::string_view token);
 
 using MakeWebSocket =
     std::function<std::unique_ptr<Protocol>(Transport& transport, std::string_view subprotocol)>;
