@@ -71,6 +71,11 @@ Result<> BridgeNetwork::set_sysctls() {
 
 Result<> BridgeNetwork::configure_bridge(int index) {
   TRY(set_link_up(*netlink_, index));
+  // Pods always send to the node, so it would tell them of shorter ways all the time, and the kernel
+  // would count these against the ICMP errors that it owes them. Other devices keep their own
+  // switches: "all" only adds to them.
+  for (const std::string& device : {std::string("all"), options_.bridge})
+    TRY(set_sysctl(options_.sysctl_root / "ipv4/conf" / device / "send_redirects", "0"));
   {
     MutexLock lock(mutex_);
     for (const AddressPool& pool : pools_)

@@ -38,6 +38,15 @@ void MessageWriter::begin(uint16_t type, uint16_t flags, uint32_t sequence,
   set_lengths();
 }
 
+void MessageWriter::ask_for_acknowledgement() {
+  ENSURE(!bytes_.empty());
+  uint16_t flags;
+  char* const place = bytes_.data() + message_ + offsetof(nlmsghdr, nlmsg_flags);
+  std::memcpy(&flags, place, sizeof flags);
+  flags |= NLM_F_ACK;
+  std::memcpy(place, &flags, sizeof flags);
+}
+
 void MessageWriter::put(uint16_t type, std::string_view payload) {
   ENSURE(!bytes_.empty() && payload.size() <= kAttributeMax);
   nlattr header{};

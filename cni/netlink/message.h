@@ -26,6 +26,8 @@ class MessageWriter {
   // Ends the message before it and begins the next; `family_header` (ifinfomsg, nfgenmsg) follows
   // the netlink header as it is.
   void begin(uint16_t type, uint16_t flags, uint32_t sequence, std::string_view family_header);
+  // Adds NLM_F_ACK to the current message: of a batch only the last need be answered.
+  void ask_for_acknowledgement();
   // A payload beyond kAttributeMax is our bug: callers split what may grow.
   void put(uint16_t type, std::string_view payload);
   void put_text(uint16_t type, std::string_view text);  // with the NUL that the kernel expects

@@ -1,0 +1,363 @@
+// Flat maps instead of a chain for each Service: what the kernel runs for a connection does not
+// grow with their number, and neither does a change.
+#include "cni/nft/service_layout.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace kist::cni {
+namespace {
+
+constexpr uint32_t kClientsMax = 65536;  // that sessionAffinity remembers, for each map
+constexpr size_t kEndpointsMax = 65535;
+
+// The registers that a rule of one family and kind of frontend uses, in words.
+struct Layout {
+  int family = AF_INET;
+  bool node_port = false;
+
+  bool ipv6() const { return family == AF_INET6; }
+  int address_words() const { return ipv6() ? 4 : 1; }
+  uint32_t address_bytes() const { return ipv6() ? 16 : 4; }
+  uint32_t source_offset() const { return ipv6() ? 8 : 12; }
+  uint32_t destination_offset() const { return ipv6() ? 24 : 16; }
+  NftType address_type() const { return ipv6() ? NftType::kIpv6 : NftType::kIpv4; }
+  // Words of the key: address (not of node ports), protocol, port.
+  int key_words() const { return (node_port ? 0 : address_words()) + 2; }
+  std::string set(std::string_view name) const {
+    return (node_port ? "node_" : "") + std::string(name);
+  }
+  std::vector<NftType> key(std::initializer_list<NftType> more) const {
+    std::vector<NftType> types;
+    if (!node_port) types.push_back(address_type());
+    types.insert(types.end(), {NftType::kProtocol, NftType::kPort});
+    types.insert(types.end(), more);
+    return types;
+  }
+};
+
+// Loads the key of a connection into the registers from 0 on.
+Rule& load_key(Rule& rule, const Layout& layout) {
+  int reg = 0;
+  if (!layout.node_port) {
+    rule.payload(kNetworkHeader, layout.destination_offset(), layout.address_bytes(), reg);
+    reg += layout.address_words();
+  }
+  rule.meta(NFT_META_L4PROTO, reg);
+  return rule.payload(kTransportHeader, 2, 2, reg + 1);
+}
+
+Rule& load_source(Rule& rule, const Layout& layout, int reg) {
+  return rule.payload(kNetworkHeader, layout.source_offset(), layout.address_bytes(), reg);
+}
+
+std::string key_of(const Frontend& frontend) {
+  std::string key = frontend.is_node_port() ? std::string() : nft_field(frontend.address.bytes());
+  return key + nft_protocol(static_cast<uint8_t>(frontend.protocol)) + nft_port(frontend.port);
+}
+
+std::string value_of(const Endpoint& endpoint) {
+  return nft_field(endpoint.address.bytes()) + nft_port(endpoint.port);
+}
+
+void put_sets(NftBatch& batch, const Layout& layout) {
+  using Holds = NftSet::Holds;
+  const std::vector<NftType> endpoint = {layout.address_type(), NftType::kPort};
+  batch.add_set({layout.set("frontends"), layout.key({}), Holds::kVerdicts});
+  batch.add_set({layout.set("refused"), layout.key({})});
+  batch.add_set({layout.set("endpoints"), layout.key({NftType::kMark}), Holds::kValues, endpoint});
+  batch.add_set({layout.set("members"), layout.key({endpoint[0], endpoint[1]})});
+  batch.add_set({layout.set("clients"), layout.key({layout.address_type()}), Holds::kValues,
+                 endpoint, kClientsMax});
+}
+
+// A client that was seen before goes where it went, as long as that is an endpoint still.
+void put_sticky_rules(NftBatch& batch, const Layout& layout, const ServiceChain& chain) {
+  const int value = layout.key_words(), words = layout.address_words();
+  const std::string clients = layout.set("clients");
+  const auto timeout = std::chrono::milliseconds(chain.affinity);
+  Rule renew;  // its time begins anew
+  load_source(load_key(renew, layout), layout, value);
+  renew.map(clients, 0, value + words).update(clients, 0, value + words, timeout);
+  batch.add_rule(chain.name(), renew);
+  Rule known;  // the endpoint takes the place of the client in the key
+  load_source(load_key(known, layout), layout, value);
+  known.map(clients, 0, value).in_set(layout.set("members"), 0);
+  batch.add_rule(chain.name(), known.dnat(layout.family, value, value + words));
+  Rule fresh;
+  load_key(fresh, layout).random_below(static_cast<uint32_t>(chain.endpoints), value);
+  fresh.map(layout.set("endpoints"), 0, value + words);
+  load_source(fresh, layout, value).erase(clients, 0).update(clients, 0, value + words, timeout);
+  batch.add_rule(chain.name(), fresh.dnat(layout.family, value + words, value + 2 * words));
+}
+
+void put_reject_rules(NftBatch& batch, int family, std::string_view chain) {
+  const char tcp = IPPROTO_TCP;
+  batch.add_rule(chain, Rule().meta(NFT_META_L4PROTO, 0).equal(0, {&tcp, 1}).reject_tcp_reset());
+  batch.add_rule(chain, Rule().reject_port_unreachable(family));
+}
+
+// The bytes of a mask with `bits` bits set.
+std::string mask_of(size_t size, int bits) {
+  std::string mask(size, '\0');
+  for (int i = 0; i < bits; ++i)
+    mask[static_cast<size_t>(i) / 8] |= static_cast<char>(0x80 >> i % 8);
+  return mask;
+}
+
+// Whether the destination is one of the node's, but not loopback: answers to that could not find
+// back from a pod.
+Rule& match_node_address(Rule& rule, const Layout& layout) {
+  rule.payload(kNetworkHeader, layout.destination_offset(), layout.address_bytes(), 0);
+  if (!layout.ipv6()) rule.mask(0, mask_of(4, 8));
+  std::string loopback(layout.address_bytes(), '\0');
+  (layout.ipv6() ? loopback.back() : loopback.front()) = layout.ipv6() ? 1 : 127;
+  return rule.unequal(0, loopback).fib_destination_type(0).equal(0, nft_number(RTN_LOCAL));
+}
+
+void put_dispatch(NftBatch& batch, const Layout& cluster, const Layout& node) {
+  Rule frontends, node_frontends;
+  batch.add_rule("services", load_key(frontends, cluster).verdict_of("frontends", 0));
+  load_key(match_node_address(node_frontends, node), node).verdict_of("node_frontends", 0);
+  batch.add_rule("services", node_frontends);
+  batch.add_rule("prerouting", Rule().jump("services"));
+  batch.add_rule("output", Rule().jump("services"));
+}
+
+// Whatever still goes to a Service behind NAT has no endpoint. In the hooks of NAT itself a refusal
+// would not always reach the client.
+void put_refusals(NftBatch& batch, const Layout& cluster, const Layout& node,
+                  const std::vector<IpPrefix>& cidrs) {
+  Rule refused, node_refused;
+  batch.add_rule("refused", load_key(refused, cluster).in_set("refused", 0).go_to("reject"));
+  for (const IpPrefix& cidr : cidrs) {
+    if (cidr.address.is_ipv6() != cluster.ipv6()) continue;
+    Rule unknown;
+    unknown.payload(kNetworkHeader, cluster.destination_offset(), cluster.address_bytes(), 0);
+    unknown.mask(0, mask_of(cluster.address_bytes(), cidr.bits)).equal(0, cidr.address.bytes());
+    batch.add_rule("refused", unknown.go_to("reject"));
+  }
+  load_key(match_node_address(node_refused, node), node).in_set("node_refused", 0);
+  batch.add_rule("refused", node_refused.go_to("reject"));
+  Rule begins;  // of connections that go on nobody asks again
+  begins.conntrack(NFT_CT_STATE, 0).mask(0, nft_number(NF_CT_STATE_BIT(IP_CT_NEW)));
+  begins.unequal(0, nft_number(0)).jump("refused");
+  for (const char* chain : {"filter_input", "filter_forward", "filter_output"})
+    batch.add_rule(chain, begins);
+}
+
+// --- reading back ---
+
+template <typename Number>
+bool take_number(std::string_view& text, Number& number) {
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc()) return false;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return true;
+}
+
+uint16_t port_at(std::string_view bytes) {
+  uint16_t wire;
+  std::memcpy(&wire, bytes.data(), sizeof wire);
+  return ntohs(wire);
+}
+
+Error contradiction(std::string_view what) {
+  return {Code::kInvalid, "services in nftables: " + std::string(what)};
+}
+
+Result<Frontend> frontend_at(std::string_view key, const Layout& layout) {
+  const size_t address = layout.node_port ? 0 : layout.address_bytes();
+  if (key.size() < address + 8) return contradiction("a key is too short");
+  Frontend frontend{.address = TRY(IpAddress::of_bytes(std::string(layout.address_bytes(), '\0')))};
+  if (!layout.node_port) frontend.address = TRY(IpAddress::of_bytes(key.substr(0, address)));
+  const auto protocol = static_cast<uint8_t>(key[address]);
+  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP)
+    return contradiction("a protocol is not of Services");
+  frontend.protocol = static_cast<Protocol>(protocol);
+  frontend.port = port_at(key.substr(address + 4));
+  return frontend;
+}
+
+using Slots = std::map<Frontend, std::map<uint32_t, Endpoint>>;
+
+Result<> read_endpoint(const NftElement& element, const Layout& layout, Slots& slots) {
+  const Frontend frontend = TRY(frontend_at(element.key, layout));
+  const size_t size = layout.address_bytes();
+  if (element.value.size() < size + 2 || element.key.size() < 4)
+    return contradiction("an endpoint is too short");
+  uint32_t slot;
+  std::memcpy(&slot, element.key.data() + element.key.size() - sizeof slot, sizeof slot);
+  const std::string_view value = element.value;
+  slots[frontend][slot] = {TRY(IpAddress::of_bytes(value.substr(0, size))),
+                           port_at(value.substr(size))};
+  return {};
+}
+
+Result<Backends> backends_of(const ServiceChain& chain, const std::map<uint32_t, Endpoint>& slots) {
+  if (slots.size() != chain.endpoints) return contradiction("the number of endpoints differs");
+  Backends backends{.affinity = chain.affinity};
+  for (const auto& [slot, endpoint] : slots) {
+    if (slot != backends.endpoints.size()) return contradiction("a slot is missing");
+    backends.endpoints.push_back(endpoint);
+  }
+  return backends;
+}
+
+const std::set<NftElement>& set_of(const TableElements& elements, const std::string& name) {
+  static const std::set<NftElement> kNone;
+  const auto found = elements.find(name);
+  return found == elements.end() ? kNone : found->second;
+}
+
+}  // namespace
+
+std::string ServiceChain::name() const {
+  const std::string prefix = node_port ? "node_" : "";
+  const std::string count = std::to_string(endpoints);
+  if (affinity.count() == 0) return prefix + "slots_" + count;
+  return prefix + "sticky_" + count + "_" + std::to_string(affinity.count());
+}
+
+std::optional<ServiceChain> ServiceChain::parse(std::string_view name) {
+  ServiceChain chain;
+  std::string_view rest = name;
+  const auto take = [&rest](std::string_view prefix) {
+    if (!rest.starts_with(prefix)) return false;
+    rest.remove_prefix(prefix.size());
+    return true;
+  };
+  chain.node_port = take("node_");
+  const bool sticky = take("sticky_");
+  if (!sticky && !take("slots_")) return {};
+  int64_t seconds = 0;
+  if (!take_number(rest, chain.endpoints) || chain.endpoints == 0 ||
+      chain.endpoints > kEndpointsMax)
+    return {};
+  if (sticky && (!take("_") || !take_number(rest, seconds))) return {};
+  chain.affinity = std::chrono::seconds(seconds);
+  if (chain.name() != name) return {};  // one spelling only
+  return chain;
+}
+
+void put_service_base(NftBatch& batch, int family, const std::vector<IpPrefix>& service_cidrs) {
+  const Layout cluster{family, false}, node{family, true};
+  batch.add_table();
+  put_sets(batch, cluster);
+  put_sets(batch, node);
+  batch.add_set({kHairpinSet, {cluster.address_type(), cluster.address_type()}});
+  batch.add_base_chain("prerouting", {"nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST});
+  batch.add_base_chain("output", {"nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST});
+  batch.add_base_chain("postrouting", {"nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC});
+  batch.add_base_chain("filter_input", {"filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER});
+  batch.add_base_chain("filter_forward", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER});
+  batch.add_base_chain("filter_output", {"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER});
+  for (const char* chain : {"services", "refused", "reject"}) batch.add_chain(chain);
+  for (const char* chain : {"prerouting", "output", "postrouting", "filter_input", "filter_forward",
+                            "filter_output", "services", "refused", "reject"})
+    batch.flush_chain(chain);
+  put_reject_rules(batch, family, "reject");
+  put_refusals(batch, cluster, node, service_cidrs);
+  put_dispatch(batch, cluster, node);
+  Rule hairpin;  // a pod would drop packets that come from its own address
+  hairpin.conntrack(NFT_CT_STATUS, 0).mask(0, nft_number(IPS_DST_NAT)).unequal(0, nft_number(0));
+  load_source(hairpin, cluster, 0);
+  hairpin.payload(kNetworkHeader, cluster.destination_offset(), cluster.address_bytes(),
+                  cluster.address_words());
+  batch.add_rule("postrouting", hairpin.in_set(kHairpinSet, 0).masquerade());
+}
+
+void put_service_chain(NftBatch& batch, int family, const ServiceChain& chain) {
+  const Layout layout{family, chain.node_port};
+  batch.add_chain(chain.name());
+  batch.flush_chain(chain.name());
+  if (chain.affinity.count() > 0) return put_sticky_rules(batch, layout, chain);
+  Rule rule;
+  load_key(rule, layout).random_below(static_cast<uint32_t>(chain.endpoints), layout.key_words());
+  rule.map(layout.set("endpoints"), 0, 0).dnat(family, 0, layout.address_words());
+  batch.add_rule(chain.name(), rule);
+}
+
+std::optional<ServiceChain> chain_of(const Frontend& frontend, const Backends& backends) {
+  if (backends.endpoints.empty()) return {};
+  return ServiceChain{frontend.is_node_port(), backends.endpoints.size(), backends.affinity};
+}
+
+NftElement hairpin_of(const IpAddress& pod) {
+  return {.key = nft_field(pod.bytes()) + nft_field(pod.bytes())};
+}
+
+TableElements elements_of(const Frontend& frontend, const Backends& backends) {
+  const std::string prefix = frontend.is_node_port() ? "node_" : "";
+  const std::string key = key_of(frontend);
+  TableElements elements;
+  const std::optional<ServiceChain> chain = chain_of(frontend, backends);
+  if (!chain) {
+    elements[prefix + "refused"].insert({.key = key});
+    return elements;
+  }
+  elements[prefix + "frontends"].insert({.key = key, .chain = chain->name()});
+  uint32_t slot = 0;
+  for (const Endpoint& endpoint : backends.endpoints) {
+    const std::string value = value_of(endpoint);
+    elements[prefix + "endpoints"].insert({.key = key + nft_number(slot++), .value = value});
+    if (backends.affinity.count() > 0) elements[prefix + "members"].insert({.key = key + value});
+    elements[kHairpinSet].insert(hairpin_of(endpoint.address));
+  }
+  return elements;
+}
+
+std::vector<std::string> read_service_sets() {
+  return {"frontends", "endpoints", "refused", "node_frontends", "node_endpoints", "node_refused"};
+}
+
+Result<Services> services_of(int family, const TableElements& elements) {
+  Services services;
+  for (const bool node_port : {false, true}) {
+    const Layout layout{family, node_port};
+    Slots slots;
+    for (const NftElement& element : set_of(elements, layout.set("endpoints")))
+      TRY(read_endpoint(element, layout, slots));
+    for (const NftElement& element : set_of(elements, layout.set("frontends"))) {
+      const std::optional<ServiceChain> chain = ServiceChain::parse(element.chain);
+      if (!chain) return contradiction("chain \"" + element.chain + "\" is not of ours");
+      const Frontend frontend = TRY(frontend_at(element.key, layout));
+      services[frontend] = TRY(backends_of(*chain, slots[frontend]));
+      slots.erase(frontend);
+    }
+    for (const NftElement& element : set_of(elements, layout.set("refused")))
+      services[TRY(frontend_at(element.key, layout))] = {};
+    if (!slots.empty()) return contradiction("endpoints without a frontend");
+  }
+  return services;
+}
+
+std::vector<Endpoint> arrange(const std::vector<Endpoint>& now, std::vector<Endpoint> wanted) {
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::vector<std::optional<Endpoint>> slots(wanted.size());
+  std::vector<Endpoint> placed;
+  for (size_t slot = 0; slot < std::min(now.size(), slots.size()); ++slot) {
+    if (!std::binary_search(wanted.begin(), wanted.end(), now[slot])) continue;
+    slots[slot] = now[slot];
+    placed.push_back(now[slot]);
+  }
+  std::sort(placed.begin(), placed.end());
+  std::vector<Endpoint> homeless;
+  std::set_difference(wanted.begin(), wanted.end(), placed.begin(), placed.end(),
+                      std::back_inserter(homeless));
+  std::vector<Endpoint> arranged;
+  auto next = homeless.begin();
+  for (const std::optional<Endpoint>& slot : slots) arranged.push_back(slot ? *slot : *next++);
+  return arranged;
+}
+
+}  // namespace kist::cni
