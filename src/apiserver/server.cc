@@ -72,7 +72,15 @@ class Server : public ApiServer {
       core_.tokens =
           TRY(ServiceAccountTokens::create(options.service_account_key_pem, options.issuer));
     }
-    core_.authenticator = TRY(Authenticator::create(options.token_csv, core_.tokens));
+    core_.authenticator = TRY(Authenticator::create(
+        options.token_csv, core_.tokens,
+        [this](std::string_view plural, std::string_view space,
+               std::string_view name) -> std::optional<HeldObject> {
+          const ObjectPtr object = core_.cache.find("", plural)->get(space, name);
+          if (object == nullptr) return std::nullopt;
+          return HeldObject{std::string(object->uid()),
+                            std::string(object->slot(FieldIndex::kDeletion))};
+        }));
     AdmissionOptions admission;
     admission.service_cidr = options.service_cidr;
     admission.node_port_first = options.node_port_first;

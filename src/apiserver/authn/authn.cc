@@ -4,7 +4,9 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <chrono>
 
+#include "kist/base/clock.h"
 #include "src/apiserver/text.h"
 
 namespace kist::apiserver {
@@ -57,6 +59,20 @@ Identity with_authenticated(Identity identity) {
   return identity;
 }
 
+std::vector<std::pair<std::string, std::string>> extra_of(const ServiceAccountClaims& claims) {
+  const std::pair<const char*, std::string> all[] = {
+      {"credential-id", claims.id.empty() ? "" : "JTI=" + claims.id},
+      {"node-name", claims.node.name},
+      {"node-uid", claims.node.uid},
+      {"pod-name", claims.pod.name},
+      {"pod-uid", claims.pod.uid}};
+  std::vector<std::pair<std::string, std::string>> extra;
+  for (const auto& [key, value] : all)
+    if (!value.empty())
+      extra.emplace_back("authentication.kubernetes.io/" + std::string(key), value);
+  return extra;
+}
+
 Error unauthorized() { return {Code::kUnauthorized, "Unauthorized"}; }
 
 }  // namespace
@@ -66,9 +82,11 @@ bool Identity::in_group(std::string_view group) const {
 }
 
 Result<Authenticator> Authenticator::create(std::string_view token_csv,
-                                            std::shared_ptr<const ServiceAccountTokens> tokens) {
+                                            std::shared_ptr<const ServiceAccountTokens> tokens,
+                                            FindHeld find) {
   Authenticator authenticator;
   authenticator.service_accounts_ = std::move(tokens);
+  authenticator.find_ = std::move(find);
   for (size_t number = 1; !token_csv.empty() && number <= kTokenLinesMax; ++number) {
     size_t end = token_csv.find('\n');
     std::string_view line = trim(token_csv.substr(0, end));
@@ -96,21 +114,66 @@ Result<Identity> Authenticator::authenticate(const net::Request& request, int64_
   if (space == std::string_view::npos || !equal_ignoring_case(header.substr(0, space), "bearer")) {
     return unauthorized();
   }
-  return authenticate_token(trim(header.substr(space + 1)), now);
+  Result<Identity> user = authenticate_token(trim(header.substr(space + 1)), now);
+  if (!user.ok()) return unauthorized();  // whoever asks is not told why
+  return user;
+}
+
+Result<> Authenticator::check_bound(const ServiceAccountClaims& claims, int64_t now) const {
+  const std::string deleted_before = format_rfc3339(
+      std::chrono::system_clock::time_point(std::chrono::seconds(now - kTokenLeewaySeconds)));
+  const auto gone = [&](const std::optional<HeldObject>& held) {
+    return !held || (!held->deletion.empty() && held->deletion < deleted_before);
+  };
+  const std::optional<HeldObject> account =
+      find_("serviceaccounts", claims.namespace_name, claims.name);
+  if (!account)
+    return Error{Code::kUnauthorized, "serviceaccounts " + quoted(claims.name) + " not found"};
+  if (account->uid != claims.uid)
+    return Error{Code::kUnauthorized, "service account UID (" + account->uid +
+                                          ") does not match claim (" + claims.uid + ")"};
+  if (gone(account))
+    return Error{Code::kUnauthorized, "service account " + claims.namespace_name + "/" +
+                                          claims.name + " has been deleted"};
+  const struct {
+    std::string_view word, plural, space;
+    const BoundObject& object;
+  } bound[] = {{"secret", "secrets", claims.namespace_name, claims.secret},
+               {"pod", "pods", claims.namespace_name, claims.pod},
+               {"node", "nodes", "", claims.node}};
+  for (const auto& [word, plural, space, object] : bound) {
+    if (object.name.empty()) continue;
+    if (word == "node" && !claims.pod.name.empty()) continue;  // tells where the pod runs
+    const std::optional<HeldObject> held = find_(plural, space, object.name);
+    if (gone(held) && (!held || held->uid == object.uid))
+      return Error{Code::kUnauthorized, "service account token has been invalidated"};
+    if (held->uid != object.uid)
+      return Error{Code::kUnauthorized, std::string(word) + " UID (" + held->uid +
+                                            ") does not match service account " +
+                                            std::string(word) + " ref claim (" + object.uid + ")"};
+  }
+  return {};
 }
 
 Result<Identity> Authenticator::authenticate_token(std::string_view token, int64_t now) const {
-  if (token.empty()) return unauthorized();
+  const Error invalid{Code::kUnauthorized, std::string(kInvalidToken)};
+  if (token.empty()) return invalid;
   auto found = tokens_.find(digest(token));
   if (found != tokens_.end()) return found->second;
-  if (service_accounts_ == nullptr) return unauthorized();
+  if (service_accounts_ == nullptr) return invalid;
   Result<ServiceAccountClaims> claims = service_accounts_->verify(token, now);
-  if (!claims.ok()) return unauthorized();
+  const Result<> good = claims.ok() ? check_bound(claims.value(), now) : Result<>(claims.error());
+  if (!good.ok()) {
+    const std::string& why = good.error().message;
+    if (why == kInvalidToken) return invalid;
+    return Error{Code::kUnauthorized, "[" + std::string(kInvalidToken) + ", " + why + "]"};
+  }
   const ServiceAccountClaims& account = claims.value();
   return Identity{"system:serviceaccount:" + account.namespace_name + ":" + account.name,
                   account.uid,
                   {"system:serviceaccounts", "system:serviceaccounts:" + account.namespace_name,
-                   "system:authenticated"}};
+                   "system:authenticated"},
+                  extra_of(account)};
 }
 
 }  // namespace kist::apiserver

@@ -37,7 +37,20 @@ const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-Error refused() { return {Code::kUnauthorized, "invalid bearer token"}; }
+Error refused() { return {Code::kUnauthorized, std::string(kInvalidToken)}; }
+
+void append_bound(std::string& out, std::string_view kind, const BoundObject& object) {
+  if (object.name.empty()) return;
+  out += "," + json_string(kind) + ":{\"name\":" + json_string(object.name);
+  if (!object.uid.empty()) out += ",\"uid\":" + json_string(object.uid);
+  out += "}";
+}
+
+BoundObject bound_object(const api::Value& kubernetes, std::string_view kind) {
+  const api::Value* object = api::find(kubernetes, kind);
+  if (!is_object(object)) return {};
+  return {std::string(api::text_of(*object, "name")), std::string(api::text_of(*object, "uid"))};
+}
 
 class Es256Tokens : public ServiceAccountTokens {
  public:
@@ -78,13 +91,13 @@ class Es256Tokens : public ServiceAccountTokens {
            ",\"iat\":" + std::to_string(claims.issued) + ",\"iss\":" + json_string(issuer_) +
            ",\"jti\":" + json_string(random_uuid()) +
            ",\"kubernetes.io\":{\"namespace\":" + json_string(claims.namespace_name);
-    if (!claims.pod_name.empty()) {
-      out += ",\"pod\":{\"name\":" + json_string(claims.pod_name) +
-             ",\"uid\":" + json_string(claims.pod_uid) + "}";
-    }
+    append_bound(out, "node", claims.node);
+    append_bound(out, "pod", claims.pod);
+    append_bound(out, "secret", claims.secret);
     out += ",\"serviceaccount\":{\"name\":" + json_string(claims.name) +
-           ",\"uid\":" + json_string(claims.uid) + "}},\"nbf\":" + std::to_string(claims.issued) +
-           ",\"sub\":" +
+           ",\"uid\":" + json_string(claims.uid) + "}";
+    if (claims.warn_after != 0) out += ",\"warnafter\":" + std::to_string(claims.warn_after);
+    out += "},\"nbf\":" + std::to_string(claims.issued) + ",\"sub\":" +
            json_string("system:serviceaccount:" + claims.namespace_name + ":" + claims.name) + "}";
     return out;
   }
@@ -100,11 +113,18 @@ class Es256Tokens : public ServiceAccountTokens {
     claims.namespace_name = api::text_of(*kubernetes, "namespace");
     claims.name = api::text_of(*account, "name");
     claims.uid = api::text_of(*account, "uid");
+    claims.id = api::text_of(body, "jti");
+    claims.pod = bound_object(*kubernetes, "pod");
+    claims.secret = bound_object(*kubernetes, "secret");
+    claims.node = bound_object(*kubernetes, "node");
+    claims.warn_after = api::int_of(*kubernetes, "warnafter");
     claims.issued = api::int_of(body, "iat");
     claims.expires = api::int_of(body, "exp");
     bool for_us = std::find(claims.audiences.begin(), claims.audiences.end(), issuer_) !=
                   claims.audiences.end();
-    if (!for_us || api::text_of(body, "iss") != issuer_ || claims.expires <= now) return refused();
+    if (!for_us || api::text_of(body, "iss") != issuer_) return refused();
+    if (claims.expires <= now)
+      return Error{Code::kUnauthorized, "service account token has expired"};
     return claims;
   }
 

@@ -36,6 +36,8 @@ void set_user(api::Value& at, const Identity& user, api::Allocator& allocator) {
   api::set(at, "username", std::string_view(user.name), allocator);
   if (!user.uid.empty()) api::set(at, "uid", std::string_view(user.uid), allocator);
   api::set(at, "groups", list_of(user.groups, allocator), allocator);
+  for (const auto& [key, value] : user.extra)
+    api::set(api::child(at, "extra", allocator), key, list_of({value}, allocator), allocator);
 }
 
 Result<> review_access(const Call& call, api::Json& review) {
@@ -89,7 +91,7 @@ void review_token(const Call& call, api::Json& review) {
   Result<Identity> user = call.core.authenticator.authenticate_token(api::text_of(spec, "token"),
                                                                      call.core.now_seconds());
   if (!user.ok()) {
-    api::set(status, "error", "invalid bearer token", allocator);
+    api::set(status, "error", std::string_view(user.error().message), allocator);
     return;
   }
   api::set(status, "authenticated", api::Value(true), allocator);
