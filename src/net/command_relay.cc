@@ -5,12 +5,10 @@
 
 #include <utility>
 
+#include "stream_bounds.h"
+
 namespace kist::net {
 namespace {
-
-// Of the bounds that streams.h promises; what waits goes on when little is left.
-constexpr size_t kWaitingMax = 256 * 1024;
-constexpr size_t kWaitingLittle = 64 * 1024;
 
 class Session : public CommandSession {
  public:

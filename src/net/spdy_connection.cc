@@ -102,11 +102,7 @@ void SpdyConnection::on_data_end(uint32_t id) {
 }
 
 void SpdyConnection::on_reset(uint32_t id) {
-  const auto stream = streams_.find(id);
-  if (stream == streams_.end()) return;
-  const bool had_ended = stream->second.theirs_ended;
-  streams_.erase(stream);
-  if (!had_ended) on_stream_ended(id);
+  if (streams_.erase(id) > 0) on_stream_reset(id);
 }
 
 void SpdyConnection::on_ping(uint32_t id) {

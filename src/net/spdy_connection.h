@@ -36,7 +36,8 @@ class SpdyConnection : public Protocol, private SpdyReader::Sink {
   // The client's doings. on_stream_opened() may reset the stream.
   virtual void on_stream_opened(uint32_t id, const std::vector<Header>& headers) = 0;
   virtual void on_stream_data(uint32_t id, std::string_view bytes) = 0;
-  virtual void on_stream_ended(uint32_t id) = 0;  // its half; also before a reset
+  virtual void on_stream_ended(uint32_t id) = 0;  // its half
+  virtual void on_stream_reset(uint32_t id) { on_stream_ended(id); }
   // It left or broke the protocol. Once, and not after finish(); there is nothing after it.
   virtual void on_client_closed() = 0;
 

@@ -3,11 +3,15 @@
 
 #include "command_spdy.h"
 #include "command_websocket.h"
+#include "header_elements.h"
+#include "port_forward_protocols.h"
 #include "spdy_handshake.h"
 #include "websocket.h"
 
 namespace kist::net {
 namespace {
+
+constexpr const char* kNoUpgrade = "unable to upgrade: missing upgrade headers in request";
 
 void refuse(Exchange& exchange, std::string message) {
   exchange.respond({.status = 400,
@@ -47,7 +51,33 @@ void serve_command(const Request& request, std::shared_ptr<Exchange> exchange,
           return make_command_spdy(transport, protocol, streams, opened);
         });
   }
-  refuse(*exchange, "unable to upgrade: missing upgrade headers in request");
+  refuse(*exchange, kNoUpgrade);
+}
+
+void serve_port_forward(const Request& request, std::shared_ptr<Exchange> exchange,
+                        PortForwardOptions options) {
+  if (wants_spdy(request)) {
+    return accept_spdy(request, *exchange, std::span(&kPortForwardProtocol, 1),
+                       [options = std::move(options)](Transport& transport, std::string_view) {
+                         return make_port_forward_spdy(transport, options);
+                       });
+  }
+  if (!wants_websocket(request)) return refuse(*exchange, kNoUpgrade);
+  if (header_has_token(request, "Sec-WebSocket-Protocol", kPortForwardTunnel)) {
+    return accept_websocket(request, *exchange, std::span(&kPortForwardTunnel, 1),
+                            [options = std::move(options)](Transport& transport, std::string_view) {
+                              return make_port_forward_tunnel(transport, options);
+                            });
+  }
+  const Result<Query> query = Query::parse(request.query);
+  if (!query.ok()) return refuse(*exchange, query.error().message);
+  Result<std::vector<uint16_t>> ports = port_forward_ports(query.value());
+  if (!ports.ok()) return refuse(*exchange, ports.error().message);
+  accept_websocket(request, *exchange, port_forward_subprotocols(),
+                   [options = std::move(options), ports = std::move(ports).value()](
+                       Transport& transport, std::string_view subprotocol) {
+                     return make_port_forward_websocket(transport, subprotocol, ports, options);
+                   });
 }
 
 }  // namespace kist::net

@@ -53,6 +53,18 @@ const std::string_view* choose(const std::vector<std::string_view>& wanted,
   return nullptr;
 }
 
+// At most 10 bytes.
+std::string frame_header(uint8_t first_byte, uint64_t length) {
+  std::string header(1, static_cast<char>(first_byte));
+  if (length < 126) return header += static_cast<char>(length);
+  const size_t bytes = length <= 0xffff ? 2 : 8;
+  header += static_cast<char>(bytes == 2 ? 126 : 127);
+  for (size_t i = 0; i < bytes; ++i) {
+    header += static_cast<char>(length >> (8 * (bytes - 1 - i)) & 0xff);
+  }
+  return header;
+}
+
 }  // namespace
 
 void WebSocketConnection::input(std::string_view bytes) {
@@ -110,22 +122,17 @@ void WebSocketConnection::close_with(WebSocketClose code) {
   transport_.close();
 }
 
+void WebSocketConnection::send_message(MessageKind kind, Slice payload) {
+  if (closing_) return;
+  transport_.send(Slice::of(frame_header(kFinal | static_cast<uint8_t>(kind), payload.size())));
+  transport_.send(std::move(payload));
+}
+
 void WebSocketConnection::send_frame(uint8_t first_byte, std::string_view prefix, Payload payload) {
   if (closing_) return;
-  char header[10 + kPrefixMax] = {static_cast<char>(first_byte)};
-  const uint64_t length = prefix.size() + payload.size();
-  size_t size = 2;
-  if (length < 126) {
-    header[1] = static_cast<char>(length);
-  } else {
-    const size_t bytes = length <= 0xffff ? 2 : 8;
-    header[1] = bytes == 2 ? 126 : 127;
-    for (size_t i = 0; i < bytes; ++i) {
-      header[size++] = static_cast<char>(length >> (8 * (bytes - 1 - i)) & 0xff);
-    }
-  }
-  size += prefix.copy(header + size, kPrefixMax);
-  transport_.send(std::move(payload).behind({header, size}));
+  std::string header = frame_header(first_byte, prefix.size() + payload.size());
+  header += prefix;
+  transport_.send(std::move(payload).behind(header));
 }
 
 bool wants_websocket(const Request& request) {

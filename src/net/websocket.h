@@ -40,6 +40,7 @@ class WebSocketConnection : public Protocol, private WebSocketReader::Sink {
   // `prefix` is of the message and has at most kPrefixMax bytes.
   static constexpr size_t kPrefixMax = 4;
   void send_message(MessageKind kind, std::string_view prefix, Payload payload);
+  void send_message(MessageKind kind, Slice payload);
   // Says so and closes once everything is sent. Nothing can be sent after it.
   void close_with(WebSocketClose code);
   void client_broke_rules(WebSocketClose code) { client_closed(code); }

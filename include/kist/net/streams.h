@@ -112,15 +112,13 @@ class PortConnection {
   // passed on.
   virtual void relay(Fd socket) = 0;
 
-  // No connection: `message` goes to the client's error stream, and kubectl prints it. Upstream's
-  // words: "error forwarding port 80 to pod <id>, uid <uid>: <why>".
-  virtual void fail(std::string message) = 0;
+  // No connection: the client's error stream says so, and kubectl prints it: "error forwarding port
+  // 80 to pod <pod>, uid <uid>: <why>".
+  virtual void fail(std::string why) = 0;
 };
 
 struct PortForwardOptions {
-  // In front of what fail() and failed connects say: the pod as upstream names it in
-  // "error forwarding port %d to pod <pod>, uid <uid>: ".
-  std::string pod;
+  std::string pod;  // as error messages name it; upstream's kubelet: "<name>_<namespace>"
   std::string uid;
   // Each connection of the client.
   std::function<void(std::shared_ptr<PortConnection>)> opened;

@@ -116,6 +116,14 @@ class Queue {
 class PlayedNode : public Handler {
  public:
   void handle(Request request, std::shared_ptr<Exchange> exchange) override {
+    if (request.path.starts_with("/portForward/")) {
+      return serve_port_forward(
+          request, std::move(exchange),
+          {.pod = "web_ns",
+           .uid = "u1",
+           .opened = [this](std::shared_ptr<PortConnection> made) { ports.push(std::move(made)); },
+           .closed = [this] { closed.push(true); }});
+    }
     const Query query = Query::parse(request.query).value();
     Result<CommandStreams> streams = command_streams(query);
     if (!streams.ok()) {
@@ -129,6 +137,7 @@ class PlayedNode : public Handler {
   }
 
   Queue<std::shared_ptr<CommandSession>> sessions;
+  Queue<std::shared_ptr<PortConnection>> ports;
   Queue<bool> closed;
 };
 
