@@ -1,12 +1,18 @@
 // Reads the digest out of an object's bytes: one pass, values nobody asks for are skipped over.
 #include "src/apiserver/object.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kist/api/json.h"
 #include "kist/base/result.h"
 
 namespace kist::apiserver {
+namespace {
+
+constexpr std::string_view kScalarEnds = ",]}:";  // of a number, true, false or null
+
+}  // namespace
 
 FieldIndex::FieldIndex(const std::vector<std::string>& paths) {
   for (const char* fixed : {"metadata.name", "metadata.namespace", "metadata.uid",
@@ -61,7 +67,7 @@ class DigestReader {
     if (peek() == '{') members(root);
   }
 
-  std::vector<Object::Ref> slots_and_labels() && {
+  std::vector<Object::Place> slots_and_labels() && {
     slots_.insert(slots_.end(), labels_.begin(), labels_.end());
     return std::move(slots_);
   }
@@ -70,8 +76,8 @@ class DigestReader {
  private:
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
-  // At an opening quote: the text between the quotes; moves behind the closing one.
-  Object::Ref string() {
+  // At an opening quote: the text behind it; moves behind the closing one.
+  Object::Place string() {
     size_t start = ++at_;
     bool escaped = false;
     while (at_ < text_.size()) {
@@ -86,22 +92,19 @@ class DigestReader {
       at_ = end + 1;
       if (slashes % 2 == 1) continue;
       escaped = std::memchr(text_.data() + start, '\\', end - start) != nullptr;
-      return escaped
-                 ? unescape(start, end)
-                 : Object::Ref{static_cast<uint32_t>(start), static_cast<uint32_t>(end - start)};
+      return escaped ? unescape(start, end) : static_cast<Object::Place>(start);
     }
-    return {};
+    return 0;
   }
 
-  Object::Ref unescape(size_t start, size_t end) {
-    if (!keep_) return {};
+  Object::Place unescape(size_t start, size_t end) {
+    if (!keep_) return 0;
     Result<api::Json> parsed = api::parse_json(text_.substr(start - 1, end - start + 2));
-    if (!parsed.ok() || !parsed.value().root().IsString()) return {};
+    if (!parsed.ok() || !parsed.value().root().IsString()) return 0;
     const api::Value& value = parsed.value().root();
-    if (object_.extra_ == nullptr) object_.extra_ = std::make_unique<std::string>();
-    auto offset = static_cast<uint32_t>(object_.extra_->size()) | Object::kInExtra;
-    object_.extra_->append(value.GetString(), value.GetStringLength());
-    return {offset, value.GetStringLength()};
+    if (object_.extra_ == nullptr) object_.extra_ = std::make_unique<std::vector<std::string>>();
+    object_.extra_->emplace_back(value.GetString(), value.GetStringLength());
+    return static_cast<Object::Place>(object_.extra_->size() - 1) | Object::kInExtra;
   }
 
   void skip_value() {
@@ -122,11 +125,11 @@ class DigestReader {
     keep_ = true;
   }
 
-  Object::Ref scalar() {
+  Object::Place scalar() {
     size_t start = at_;
-    while (at_ < text_.size() && std::strchr(",]}:", text_[at_]) == nullptr) ++at_;
+    at_ = std::min(text_.find_first_of(kScalarEnds, at_), text_.size());
     if (at_ == start) ++at_;  // always forward
-    return {static_cast<uint32_t>(start), static_cast<uint32_t>(at_ - start)};
+    return static_cast<Object::Place>(start);
   }
 
   // At a brace: calls `member` at each value, with its key.
@@ -134,7 +137,7 @@ class DigestReader {
   void each(Member member) {
     ++at_;
     while (peek() == '"') {
-      Object::Ref key = string();
+      Object::Place key = string();
       if (peek() == ':') ++at_;
       member(key);
       if (peek() == ',') ++at_;
@@ -143,7 +146,7 @@ class DigestReader {
   }
 
   void members(const FieldIndex::Node& node) {
-    each([&](Object::Ref key) {
+    each([&](Object::Place key) {
       std::string_view name = object_.text(key);
       for (const FieldIndex::Node& child : node.children) {
         if (child.name == name) return value(child);
@@ -160,7 +163,7 @@ class DigestReader {
   }
 
   void read_labels() {
-    each([&](Object::Ref key) {
+    each([&](Object::Place key) {
       if (peek() != '"') return skip_value();
       labels_.push_back(key);
       labels_.push_back(string());
@@ -171,7 +174,7 @@ class DigestReader {
   Object& object_;
   size_t at_ = 0;
   bool keep_ = true;
-  std::vector<Object::Ref> slots_, labels_;
+  std::vector<Object::Place> slots_, labels_;
 };
 
 Object::Object(const FieldIndex& index, Slice bytes, int64_t revision)
@@ -180,19 +183,23 @@ Object::Object(const FieldIndex& index, Slice bytes, int64_t revision)
   reader.read(index.root_);
   slots_ = static_cast<uint16_t>(index.size());
   labels_ = static_cast<uint16_t>(std::min<size_t>(reader.labels(), UINT16_MAX));
-  std::vector<Ref> refs = std::move(reader).slots_and_labels();
-  refs_ = std::make_unique<Ref[]>(refs.size());
-  std::copy(refs.begin(), refs.end(), refs_.get());
+  const std::vector<Place> places = std::move(reader).slots_and_labels();
+  places_ = std::make_unique<Place[]>(places.size());
+  std::copy(places.begin(), places.end(), places_.get());
 }
 
-std::string_view Object::text(Ref ref) const {
-  if ((ref.offset & kInExtra) == 0) return bytes_.view().substr(ref.offset, ref.length);
-  return std::string_view(*extra_).substr(ref.offset & ~kInExtra, ref.length);
+std::string_view Object::text(Place place) const {
+  if (place == 0) return {};
+  if ((place & kInExtra) != 0) return (*extra_)[place & ~kInExtra];
+  const std::string_view bytes = bytes_.view();
+  const bool quoted = bytes[place - 1] == '"';
+  const size_t end = quoted ? bytes.find('"', place) : bytes.find_first_of(kScalarEnds, place);
+  return bytes.substr(place, std::min(end, bytes.size()) - place);
 }
 
 bool Object::label(std::string_view key, std::string_view* value) const {
   for (int i = 0; i < labels_; ++i) {
-    const Ref* pair = &refs_[slots_ + 2 * i];
+    const Place* pair = &places_[slots_ + 2 * i];
     if (text(pair[0]) != key) continue;
     *value = text(pair[1]);
     return true;
@@ -201,10 +208,10 @@ bool Object::label(std::string_view key, std::string_view* value) const {
 }
 
 std::vector<Slice> Object::with_revision(int64_t revision) const {
-  Ref ref = refs_[FieldIndex::kVersion];
-  if (ref.offset == 0 || (ref.offset & kInExtra) != 0) return {bytes_};
-  size_t end = ref.offset + ref.length;
-  return {bytes_.sub(0, ref.offset), Slice::of(std::to_string(revision)),
+  const Place place = places_[FieldIndex::kVersion];
+  if (place == 0 || (place & kInExtra) != 0) return {bytes_};
+  const size_t end = place + text(place).size();
+  return {bytes_.sub(0, place), Slice::of(std::to_string(revision)),
           bytes_.sub(end, bytes_.size() - end)};
 }
 

@@ -1,7 +1,7 @@
 // A stored object in memory: its bytes once, and where in them what selecting needs stands.
 //
 // The bytes are our own canonical JSON. Nothing is copied out of them: the digest is a short array
-// of offsets, so an object costs little more than its text.
+// of offsets, so an object costs little more than its text. Where a text ends the bytes tell.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ class Object {
   std::string_view uid() const { return slot(FieldIndex::kUid); }
   bool deleting() const { return !slot(FieldIndex::kDeletion).empty(); }
 
-  std::string_view slot(int slot) const { return text(refs_[slot]); }  // empty: absent
+  std::string_view slot(int slot) const { return text(places_[slot]); }  // empty: absent
   bool label(std::string_view key, std::string_view* value) const;
 
   // The bytes with another resourceVersion: three slices, nothing copied but the digits.
@@ -57,18 +57,16 @@ class Object {
 
  private:
   friend class DigestReader;
-  struct Ref {
-    uint32_t offset = 0, length = 0;
-  };
-  static constexpr uint32_t kInExtra = 1u << 31;  // the offset is into extra_
+  using Place = uint32_t;                      // where in the bytes a text begins; 0: there is none
+  static constexpr Place kInExtra = 1u << 31;  // or, with this bit, which of extra_ it is
 
-  std::string_view text(Ref ref) const;
+  std::string_view text(Place place) const;
 
   Slice bytes_;
   int64_t revision_;
-  std::unique_ptr<Ref[]> refs_;  // the index's slots, then key and value of each label
+  std::unique_ptr<Place[]> places_;  // the index's slots, then key and value of each label
   uint16_t slots_ = 0, labels_ = 0;
-  std::unique_ptr<std::string> extra_;  // texts that have escapes in the bytes; rare
+  std::unique_ptr<std::vector<std::string>> extra_;  // texts that have escapes in the bytes; rare
 };
 
 using ObjectPtr = std::shared_ptr<const Object>;
