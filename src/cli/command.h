@@ -28,6 +28,7 @@ using Commands = std::vector<std::unique_ptr<Command>>;
 Commands all_commands();
 std::unique_ptr<Command> make_server_command();
 void add_db_commands(Commands& commands);
+void add_image_commands(Commands& commands);
 void add_info_commands(Commands& commands);
 
 // Finds the command, fills its options from config file and command line, runs it. Returns the exit

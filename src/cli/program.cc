@@ -97,6 +97,7 @@ Commands all_commands() {
   Commands commands;
   commands.push_back(make_server_command());
   add_db_commands(commands);
+  add_image_commands(commands);
   add_info_commands(commands);
   return commands;
 }
