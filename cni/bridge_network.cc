@@ -109,14 +109,26 @@ Result<> BridgeNetwork::adopt(const Attachment& attachment) {
   return {};
 }
 
-Result<> BridgeNetwork::start(const std::vector<Attachment>& present) {
+Result<> BridgeNetwork::open_sockets() {
   netlink_ = TRY(open_(NETLINK_ROUTE, -1));
+  table_ = std::make_unique<PodTable>(TRY(open_(NETLINK_NETFILTER, -1)), options_.bridge,
+                                      options_.pod_cidrs);
+  return {};
+}
+
+Result<> BridgeNetwork::start(const std::vector<Attachment>& present) {
+  TRY(open_sockets());
   TRY(set_sysctls());
   bridge_ = TRY(ensure_bridge());
   TRY(configure_bridge(bridge_));
   const std::vector<Device> devices = TRY(ports());
   for (const Device& device : devices)
     if (!device.attachment) TRY(delete_link(*netlink_, device.index));
+  std::set<IpAddress> in_use;
+  for (const Device& device : devices)
+    if (device.attachment)
+      in_use.insert(device.attachment->addresses.begin(), device.attachment->addresses.end());
+  TRY(table_->start(in_use));
   MutexLock lock(mutex_);
   for (const Device& device : devices)
     if (device.attachment) TRY(adopt(*device.attachment));
@@ -199,8 +211,6 @@ Result<std::vector<IpAddress>> BridgeNetwork::take_addresses(const std::vector<I
 Result<Attachment> BridgeNetwork::reserve(const AttachRequest& request) {
   if (!is_sandbox_id(request.sandbox))
     return Error{Code::kInvalid, "not a sandbox id of 1 to 128 letters and digits"};
-  if (!request.host_ports.empty())
-    return Error{Code::kUnavailable, "host ports are not supported yet"};
   MutexLock lock(mutex_);
   if (attached_.contains(request.sandbox)) return Error{Code::kAlreadyExists, "it has a network"};
   Attachment attachment{.sandbox = request.sandbox};
@@ -249,7 +259,8 @@ Result<> BridgeNetwork::connect(const Attachment& attachment, int netns) {
 Result<Attachment> BridgeNetwork::attach(const AttachRequest& request) {
   const std::string context = "attach sandbox " + request.sandbox;
   const Attachment attachment = TRY(reserve(request).context(context));
-  Result<> connected = connect(attachment, request.netns);
+  Result<> connected = table_->add(attachment.addresses, request.host_ports);
+  if (connected.ok()) connected = connect(attachment, request.netns);
   if (connected.ok()) return attachment;
   const Result<> removed = remove_device(attachment);
   {
@@ -262,18 +273,29 @@ Result<Attachment> BridgeNetwork::attach(const AttachRequest& request) {
 }
 
 Result<> BridgeNetwork::remove_device(const Attachment& attachment) {
+  TRY(table_->remove(attachment.addresses));
   const std::optional<Link> link = TRY(find_link(*netlink_, attachment.host_device));
   if (!link || link->master != bridge_) return {};
   return delete_link(*netlink_, link->index);
 }
 
 Result<> BridgeNetwork::detach(const std::string& sandbox) {
-  MutexLock lock(mutex_);
-  const auto node = attached_.extract(sandbox);
-  if (node.empty()) return {};
+  Attachment attachment;
+  {
+    MutexLock lock(mutex_);
+    const auto found = attached_.find(sandbox);
+    if (found == attached_.end()) return {};
+    attachment = found->second;
+  }
+  // Before all else: the pod that follows may want the same host ports at once.
+  TRY(table_->remove(attachment.addresses).context("detach sandbox " + sandbox));
+  {
+    MutexLock lock(mutex_);
+    attached_.erase(sandbox);
+  }
   // The kernel takes milliseconds to let go of a device; nobody waits for it. The address is given
   // to nobody before.
-  background_->post([this, attachment = node.mapped()] {
+  background_->post([this, attachment] {
     const Result<> removed = remove_device(attachment);
     if (removed.ok()) return release(attachment);
     log_warn("device of a pod stays until the next sweep",
@@ -304,6 +326,7 @@ Result<> BridgeNetwork::sweep(const std::set<std::string>& keep) {
       };
       if (!device.attachment && std::ranges::any_of(attached_, being_made)) continue;
     }
+    if (device.attachment) TRY(table_->remove(device.attachment->addresses));
     TRY(delete_link(*netlink_, device.index));
     if (!device.attachment) continue;
     release(*device.attachment);
@@ -315,7 +338,8 @@ Result<> BridgeNetwork::sweep(const std::set<std::string>& keep) {
 
 Result<> BridgeNetwork::remove_all() {
   background_.reset();  // what was begun is finished first
-  if (!netlink_) netlink_ = TRY(open_(NETLINK_ROUTE, -1));
+  if (!netlink_) TRY(open_sockets());
+  TRY(table_->remove_all());
   const std::optional<Link> bridge = TRY(find_link(*netlink_, options_.bridge));
   if (bridge && is_ours(*bridge)) {
     bridge_ = bridge->index;

@@ -16,6 +16,7 @@
 #include "cni/address_pool.h"
 #include "cni/netlink/links.h"
 #include "cni/netlink/socket.h"
+#include "cni/nft/pod_table.h"
 #include "kist/base/fd.h"
 #include "kist/base/mutex.h"
 #include "kist/base/worker_pool.h"
@@ -45,6 +46,7 @@ class BridgeNetwork : public PodNetwork {
     std::optional<Attachment> attachment;  // none: half made
   };
 
+  Result<> open_sockets();
   Result<int> ensure_bridge();
   Result<> set_sysctls();
   Result<> configure_bridge(int index);
@@ -64,6 +66,7 @@ class BridgeNetwork : public PodNetwork {
   const BridgeOptions options_;
   const NetlinkOpener open_;
   std::unique_ptr<Netlink> netlink_;  // made by start()
+  std::unique_ptr<PodTable> table_;   // likewise
   int bridge_ = 0;                    // its index, likewise
 
   Mutex mutex_;

@@ -13,51 +13,13 @@
 #include <charconv>
 #include <cstring>
 
+#include "cni/nft/connection.h"
+
 namespace kist::cni {
 namespace {
 
 constexpr uint32_t kClientsMax = 65536;  // that sessionAffinity remembers, for each map
 constexpr size_t kEndpointsMax = 65535;
-
-// The registers that a rule of one family and kind of frontend uses, in words.
-struct Layout {
-  int family = AF_INET;
-  bool node_port = false;
-
-  bool ipv6() const { return family == AF_INET6; }
-  int address_words() const { return ipv6() ? 4 : 1; }
-  uint32_t address_bytes() const { return ipv6() ? 16 : 4; }
-  uint32_t source_offset() const { return ipv6() ? 8 : 12; }
-  uint32_t destination_offset() const { return ipv6() ? 24 : 16; }
-  NftType address_type() const { return ipv6() ? NftType::kIpv6 : NftType::kIpv4; }
-  // Words of the key: address (not of node ports), protocol, port.
-  int key_words() const { return (node_port ? 0 : address_words()) + 2; }
-  std::string set(std::string_view name) const {
-    return (node_port ? "node_" : "") + std::string(name);
-  }
-  std::vector<NftType> key(std::initializer_list<NftType> more) const {
-    std::vector<NftType> types;
-    if (!node_port) types.push_back(address_type());
-    types.insert(types.end(), {NftType::kProtocol, NftType::kPort});
-    types.insert(types.end(), more);
-    return types;
-  }
-};
-
-// Loads the key of a connection into the registers from 0 on.
-Rule& load_key(Rule& rule, const Layout& layout) {
-  int reg = 0;
-  if (!layout.node_port) {
-    rule.payload(kNetworkHeader, layout.destination_offset(), layout.address_bytes(), reg);
-    reg += layout.address_words();
-  }
-  rule.meta(NFT_META_L4PROTO, reg);
-  return rule.payload(kTransportHeader, 2, 2, reg + 1);
-}
-
-Rule& load_source(Rule& rule, const Layout& layout, int reg) {
-  return rule.payload(kNetworkHeader, layout.source_offset(), layout.address_bytes(), reg);
-}
 
 std::string key_of(const Frontend& frontend) {
   std::string key = frontend.is_node_port() ? std::string() : nft_field(frontend.address.bytes());
@@ -105,24 +67,6 @@ void put_reject_rules(NftBatch& batch, int family, std::string_view chain) {
   batch.add_rule(chain, Rule().reject_port_unreachable(family));
 }
 
-// The bytes of a mask with `bits` bits set.
-std::string mask_of(size_t size, int bits) {
-  std::string mask(size, '\0');
-  for (int i = 0; i < bits; ++i)
-    mask[static_cast<size_t>(i) / 8] |= static_cast<char>(0x80 >> i % 8);
-  return mask;
-}
-
-// Whether the destination is one of the node's, but not loopback: answers to that could not find
-// back from a pod.
-Rule& match_node_address(Rule& rule, const Layout& layout) {
-  rule.payload(kNetworkHeader, layout.destination_offset(), layout.address_bytes(), 0);
-  if (!layout.ipv6()) rule.mask(0, mask_of(4, 8));
-  std::string loopback(layout.address_bytes(), '\0');
-  (layout.ipv6() ? loopback.back() : loopback.front()) = layout.ipv6() ? 1 : 127;
-  return rule.unequal(0, loopback).fib_destination_type(0).equal(0, nft_number(RTN_LOCAL));
-}
-
 void put_dispatch(NftBatch& batch, const Layout& cluster, const Layout& node) {
   Rule frontends, node_frontends;
   batch.add_rule("services", load_key(frontends, cluster).verdict_of("frontends", 0));
@@ -141,9 +85,8 @@ void put_refusals(NftBatch& batch, const Layout& cluster, const Layout& node,
   for (const IpPrefix& cidr : cidrs) {
     if (cidr.address.is_ipv6() != cluster.ipv6()) continue;
     Rule unknown;
-    unknown.payload(kNetworkHeader, cluster.destination_offset(), cluster.address_bytes(), 0);
-    unknown.mask(0, mask_of(cluster.address_bytes(), cidr.bits)).equal(0, cidr.address.bytes());
-    batch.add_rule("refused", unknown.go_to("reject"));
+    load_destination(unknown, cluster, 0);
+    batch.add_rule("refused", match_prefix(unknown, 0, cidr).go_to("reject"));
   }
   load_key(match_node_address(node_refused, node), node).in_set("node_refused", 0);
   batch.add_rule("refused", node_refused.go_to("reject"));
@@ -267,12 +210,7 @@ void put_service_base(NftBatch& batch, int family, const std::vector<IpPrefix>& 
   put_reject_rules(batch, family, "reject");
   put_refusals(batch, cluster, node, service_cidrs);
   put_dispatch(batch, cluster, node);
-  Rule hairpin;  // a pod would drop packets that come from its own address
-  hairpin.conntrack(NFT_CT_STATUS, 0).mask(0, nft_number(IPS_DST_NAT)).unequal(0, nft_number(0));
-  load_source(hairpin, cluster, 0);
-  hairpin.payload(kNetworkHeader, cluster.destination_offset(), cluster.address_bytes(),
-                  cluster.address_words());
-  batch.add_rule("postrouting", hairpin.in_set(kHairpinSet, 0).masquerade());
+  batch.add_rule("postrouting", hairpin_rule(cluster));
 }
 
 void put_service_chain(NftBatch& batch, int family, const ServiceChain& chain) {
@@ -289,10 +227,6 @@ void put_service_chain(NftBatch& batch, int family, const ServiceChain& chain) {
 std::optional<ServiceChain> chain_of(const Frontend& frontend, const Backends& backends) {
   if (backends.endpoints.empty()) return {};
   return ServiceChain{frontend.is_node_port(), backends.endpoints.size(), backends.affinity};
-}
-
-NftElement hairpin_of(const IpAddress& pod) {
-  return {.key = nft_field(pod.bytes()) + nft_field(pod.bytes())};
 }
 
 TableElements elements_of(const Frontend& frontend, const Backends& backends) {

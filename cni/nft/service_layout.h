@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cni/nft/connection.h"
 #include "cni/nft/table.h"
 #include "kist/cni/service_table.h"
 
@@ -37,11 +38,8 @@ void put_service_chain(NftBatch& batch, int family, const ServiceChain& chain);
 
 // None where there are no endpoints: connections are refused.
 std::optional<ServiceChain> chain_of(const Frontend& frontend, const Backends& backends);
-// Of one Service. Those of "hairpin" may be of several Services at once: see hairpin_of().
+// Of one Service. Those of kHairpinSet may be of several Services at once.
 TableElements elements_of(const Frontend& frontend, const Backends& backends);
-// Marks a pod that may reach itself through a Service.
-NftElement hairpin_of(const IpAddress& pod);
-inline constexpr const char* kHairpinSet = "hairpin";
 // The sets that say everything: the others follow from them.
 std::vector<std::string> read_service_sets();
 // The Services whose elements these are; kInvalid where they contradict each other.

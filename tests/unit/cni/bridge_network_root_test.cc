@@ -158,6 +158,94 @@ TEST_CASE("root: a bridge of somebody else is left alone") {
   REQUIRE(delete_link(*netlink, there->index).ok());
 }
 
+TEST_CASE("root: pods reach the outside with the node's address") {
+  auto network = network_of_tests();
+  REQUIRE(network->start({}).ok());
+  const Pod a = pod_of(*network, "a");
+  // The outside: another namespace behind a veth of the node's.
+  const Fd outside = create_netns().value();
+  auto node = open_netlink(NETLINK_ROUTE).value(),
+       theirs = open_netlink(NETLINK_ROUTE, outside.get()).value();
+  REQUIRE(add_bridge(*node, "kt9", std::string_view("\2\0\0\0\0\1", 6), 1500).ok());
+  const int uplink = find_link(*node, "kt9").value()->index;
+  REQUIRE(add_address(*node, uplink, ip("192.0.2.1"), 24).ok());
+  REQUIRE(add_veth(*node, {.name = "kt8",
+                           .alias = "uplink",
+                           .master = uplink,
+                           .peer_name = "eth0",
+                           .peer_mac = std::string("\2\0\0\0\0\2", 6),
+                           .peer_netns = outside.get()})
+              .ok());
+  const int eth0 = find_link(*theirs, "eth0").value()->index;
+  REQUIRE(set_link_up(*theirs, eth0).ok());
+  REQUIRE(add_address(*theirs, eth0, ip("192.0.2.2"), 24).ok());
+  {
+    const EchoServer server({.netns = outside.get()}, 8080, "outside");
+    CHECK(ask({.netns = a.fd()}, ip("192.0.2.2"), 8080) == "outside 192.0.2.1");
+    // Host ports are reached from there as well.
+    const Fd netns = network->take_netns().value();
+    REQUIRE(
+        network
+            ->attach(
+                {.sandbox = "b", .netns = netns.get(), .host_ports = {{Protocol::kTcp, 8000, 80}}})
+            .ok());
+    const EchoServer in_b({.netns = netns.get()}, 80, "b");
+    CHECK(ask({.netns = outside.get()}, ip("192.0.2.1"), 8000) == "b 192.0.2.2");
+  }
+  REQUIRE(delete_link(*node, uplink).ok());
+  REQUIRE(delete_link(*node, find_link(*node, "kt8").value()->index).ok());
+  REQUIRE(network->remove_all().ok());
+}
+
+TEST_CASE("root: host ports lead to their pod, also after a restart") {
+  auto network = network_of_tests();
+  REQUIRE(network->start({}).ok());
+  const Pod a = pod_of(*network, "a");
+  const Fd netns = network->take_netns().value(), other = network->take_netns().value();
+  const AttachRequest request{
+      .sandbox = "b",
+      .netns = netns.get(),
+      .host_ports = {{Protocol::kTcp, 8000, 80}, {Protocol::kTcp, 8001, 80, ip("10.42.0.1")}}};
+  REQUIRE(network->attach(request).ok());
+  const EchoServer in_b({.netns = netns.get()}, 80, "b");
+  network = network_of_tests();
+  REQUIRE(network->start({}).ok());
+  for (const uint16_t port : {8000, 8001}) {
+    INFO(port);
+    CHECK(ask({.netns = a.fd()}, ip("10.42.0.1"), port) == "b 10.42.0.2");
+    CHECK(ask({.netns = netns.get()}, ip("10.42.0.1"), port) == "b 10.42.0.1");  // itself
+    CHECK(ask({}, ip("10.42.0.1"), port) == "b 10.42.0.1");
+  }
+  struct Case {
+    const char* name;
+    std::vector<HostPort> ports;
+    bool ok;
+  };
+  const Case cases[] = {
+      {"same port", {{Protocol::kTcp, 8000, 1}}, false},
+      {"same port of one address", {{Protocol::kTcp, 8000, 1, ip("10.42.0.1")}}, false},
+      {"every address, one of them taken", {{Protocol::kTcp, 8001, 1}}, false},
+      {"twice in one pod", {{Protocol::kTcp, 8002, 1}, {Protocol::kTcp, 8002, 2}}, false},
+      {"another protocol", {{Protocol::kUdp, 8000, 1}}, true},
+      {"another address", {{Protocol::kTcp, 8001, 1, ip("192.0.2.1")}}, true},
+  };
+  for (const Case& c : cases) {
+    INFO(c.name);
+    const auto attached =
+        network->attach({.sandbox = "c", .netns = other.get(), .host_ports = c.ports});
+    CHECK(attached.ok() == c.ok);
+    if (!attached.ok()) CHECK(attached.error().code == Code::kConflict);
+    if (attached.ok()) REQUIRE(network->sweep({"a", "b"}).ok());
+  }
+  REQUIRE(network->detach("b").ok());
+  CHECK(ask({.netns = a.fd()}, ip("10.42.0.1"), 8000) == "refused");
+  AttachRequest next = request;
+  next.sandbox = "d";
+  next.netns = other.get();
+  CHECK(network->attach(next).ok());  // at once
+  REQUIRE(network->remove_all().ok());
+}
+
 TEST_CASE("root: whatever request of attach fails, nothing is left") {
   BridgeOptions options = options_of_tests();
   options.prepared_netns_max = 0;  // the order of requests must not depend on a thread
@@ -171,7 +259,8 @@ TEST_CASE("root: whatever request of attach fails, nothing is left") {
   for (;; ++nth) {
     INFO("request " << nth << " fails");
     control.fail_in(nth);
-    const auto attached = network.attach({.sandbox = "a", .netns = netns.get()});
+    const auto attached = network.attach(
+        {.sandbox = "a", .netns = netns.get(), .host_ports = {{Protocol::kTcp, 8000, 80}}});
     if (!control.fired()) {
       REQUIRE(attached.ok());
       break;
