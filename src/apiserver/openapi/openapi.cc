@@ -90,17 +90,29 @@ OpenApiDocument json_document(std::string body) {
   return {std::string(kJsonType), std::move(body), std::move(etag)};
 }
 
-Result<OpenApiDocument> version2(std::string_view accept, std::string_view git_version) {
+enum class Form : uint8_t { kJson, kProtobuf };
+
+// The first clause that names a form there is. Version 3 has no protobuf here: kubectl 1.27 to 1.33
+// ask for its JSON. Who asks for nothing else must not take JSON for it.
+Result<Form> form_of(std::string_view accept, bool version2) {
+  if (accept.empty()) return Form::kJson;
   for (const MediaType& media : parse_media_types(accept)) {
-    if (media.type == kOpenApiV2Protobuf || media.type == kOpenApiV2ProtobufAnswer) {
-      std::string body = TRY(swagger_to_protobuf(swagger(git_version)));
-      std::string etag = etag_of(body);
-      return OpenApiDocument{std::string(kOpenApiV2ProtobufAnswer), std::move(body),
-                             std::move(etag)};
-    }
-    if (media.type == kJsonType || media.type == "*/*" || media.type == "application/*") break;
+    if (media.type == kJsonType || media.type == "*/*" || media.type == "application/*")
+      return Form::kJson;
+    if (version2 && (media.type == kOpenApiV2Protobuf || media.type == kOpenApiV2ProtobufAnswer))
+      return Form::kProtobuf;
   }
-  return json_document(swagger(git_version));
+  std::string forms(kJsonType);
+  if (version2) forms += ", " + std::string(kOpenApiV2Protobuf);
+  return Error{Code::kNotAcceptable,
+               "only the following media types are accepted: " + std::move(forms)};
+}
+
+Result<OpenApiDocument> version2(std::string_view accept, std::string_view git_version) {
+  if (TRY(form_of(accept, true)) == Form::kJson) return json_document(swagger(git_version));
+  std::string body = TRY(swagger_to_protobuf(swagger(git_version)));
+  std::string etag = etag_of(body);
+  return OpenApiDocument{std::string(kOpenApiV2ProtobufAnswer), std::move(body), std::move(etag)};
 }
 
 }  // namespace
@@ -126,6 +138,7 @@ Result<OpenApiDocument> openapi_document(std::string_view path, std::string_view
   if (body.empty()) {
     return Error{Code::kNotFound, "the server could not find the requested resource"};
   }
+  TRY(form_of(accept, false));
   return json_document(std::move(body));
 }
 

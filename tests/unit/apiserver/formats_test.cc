@@ -69,6 +69,38 @@ TEST_CASE("who may come in") {
   CHECK(mine.at("status.allowed") == "false");
 }
 
+TEST_CASE("openapi: the forms there are") {
+  constexpr const char* kV2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+  constexpr const char* kV3 = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf";
+  const struct {
+    const char* name;
+    std::string path, accept;
+    int status;
+    std::string type;  // how the answer's begins
+  } rows[] = {
+      {"version 2, anything", "/openapi/v2", "*/*", 200, "application/json"},
+      {"version 2, nothing said", "/openapi/v2", "", 200, "application/json"},
+      {"version 2, protobuf", "/openapi/v2", kV2, 200,
+       "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"},
+      {"version 2, YAML", "/openapi/v2", "application/yaml", 406, "application/json"},
+      {"version 3, JSON", "/openapi/v3/api/v1", "application/json", 200, "application/json"},
+      {"version 3, protobuf rather than JSON", "/openapi/v3/api/v1",
+       std::string(kV3) + ", application/json", 200, "application/json"},
+      {"version 3, protobuf alone", "/openapi/v3/api/v1", kV3, 406, "application/json"},
+      {"version 3, what there is", "/openapi/v3", "application/json, */*", 200, "application/json"},
+  };
+  ApiHarness api;
+  REQUIRE(api.started().ok());
+  for (const auto& row : rows) {
+    INFO(row.name);
+    Ask ask{"GET", row.path};
+    if (!row.accept.empty()) ask.headers = accept(row.accept);
+    Answer answer = api.ask(ask);
+    CHECK(answer.status == row.status);
+    CHECK(answer.header("Content-Type").starts_with(row.type));
+  }
+}
+
 TEST_CASE("a token file that is wrong is refused at start") {
   apiserver::Options options = ApiHarness::default_options();
   options.token_csv = "good,a,1\nbad line\n";
