@@ -20,6 +20,10 @@ class Command {
   virtual std::vector<BoundFlag> flags() { return {}; }        // bound to the command's options
   virtual bool reads_config() const { return false; }          // has --config
   virtual Result<> run(const std::vector<std::string>& arguments) = 0;
+  // A command whose words are another program's (`kist oci`): all of them go to run_words(), which
+  // returns the exit code, and neither flags() nor run() is asked.
+  virtual bool takes_words() const { return false; }
+  virtual int run_words(const std::vector<std::string>&) { return 0; }
 };
 
 using Commands = std::vector<std::unique_ptr<Command>>;
@@ -30,6 +34,7 @@ std::unique_ptr<Command> make_server_command();
 void add_db_commands(Commands& commands);
 void add_image_commands(Commands& commands);
 void add_info_commands(Commands& commands);
+void add_oci_command(Commands& commands);
 
 // Finds the command, fills its options from config file and command line, runs it. Returns the exit
 // code: 0, 1 (it failed), 2 (the command line or the config file is wrong).

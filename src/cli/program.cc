@@ -98,6 +98,7 @@ Commands all_commands() {
   commands.push_back(make_server_command());
   add_db_commands(commands);
   add_image_commands(commands);
+  add_oci_command(commands);
   add_info_commands(commands);
   return commands;
 }
@@ -119,6 +120,7 @@ int run_program(const std::vector<std::string>& arguments) {
   Command& command = *found.command;
   const std::vector<std::string> rest(arguments.begin() + static_cast<ptrdiff_t>(found.words),
                                       arguments.end());
+  if (command.takes_words()) return command.run_words(rest);
   Result<Arguments> parsed = parse_arguments(command.flags(), rest);
   if (!parsed.ok()) return refuse(parsed.error().message, command.name());
   if (parsed.value().help) {
