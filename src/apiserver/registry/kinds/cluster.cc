@@ -123,12 +123,9 @@ void validate_node(const Value& node, FieldErrors& errors) {
   validate_taints(spec, errors);
   FieldPath status = FieldPath("status");
   for (std::string_view list : {"capacity", "allocatable"}) {
-    Value resources(rapidjson::kObjectType);
-    Allocator pool;
-    resources.AddMember("limits", api::copy(at(node, "status", list), pool), pool);
-    if (size_of(resources, "limits") > 0) {
-      validate_resources(resources, status.child(list), errors);
-    }
+    each_member(at(node, "status"), list, [&](std::string_view name, const Value& amount) {
+      validate_resource_quantity(name, amount, status.child(list).key(name), errors);
+    });
   }
   if (size_of(spec, "podCIDRs") > 2) {
     errors.invalid(FieldPath("spec").child("podCIDRs"), at(spec, "podCIDRs"),

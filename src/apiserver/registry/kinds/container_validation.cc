@@ -401,17 +401,23 @@ void validate_amount(std::string_view name, const Value& amount, const FieldPath
     errors.invalid(path, name, "must be a standard resource type or fully qualified");
     errors.invalid(path, name, "must be a standard resource for containers");
   }
+  validate_resource_quantity(name, amount, path, errors);
+}
+
+}  // namespace
+
+void validate_resource_quantity(std::string_view name, const Value& amount, const FieldPath& path,
+                                FieldErrors& errors) {
   auto parsed = api::Quantity::parse(view(amount));
   if (!parsed.ok()) return;  // the decoder has refused it already
   if (parsed.value().sign() < 0) {
     errors.invalid(path, view(amount), "must be greater than or equal to 0");
   }
-  if (!is_native(name) && parsed.value().milli_value() % 1000 != 0) {
+  const bool whole = name == "pods" || !is_native(name);
+  if (whole && parsed.value().milli_value() % 1000 != 0) {
     errors.invalid(path, view(amount), "must be an integer");
   }
 }
-
-}  // namespace
 
 void validate_resources(const Value& resources, const FieldPath& path, FieldErrors& errors) {
   for (const char* list : {"limits", "requests"}) {

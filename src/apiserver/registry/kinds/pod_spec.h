@@ -32,6 +32,9 @@ void warn_pod_spec(const Value& spec, std::string_view prefix, std::vector<std::
 // Parts, each in a file of its own.
 void validate_volumes(const Value& spec, const FieldPath& path, FieldErrors& errors);
 void validate_containers(const Value& spec, const FieldPath& path, FieldErrors& errors);
+// One amount of a resource, whatever it is the amount of.
+void validate_resource_quantity(std::string_view name, const Value& amount, const FieldPath& path,
+                                FieldErrors& errors);
 void validate_resources(const Value& resources, const FieldPath& path, FieldErrors& errors);
 void validate_affinity(const Value& spec, const FieldPath& path, FieldErrors& errors);
 void validate_topology_spread(const Value& spec, const FieldPath& path, FieldErrors& errors);
