@@ -115,8 +115,8 @@ void append_segment(std::string& path, std::string_view segment) {
 const ResourceId kPods{"", "v1", "pods"}, kServices{"", "v1", "services"},
     kEndpoints{"", "v1", "endpoints"}, kNamespaces{"", "v1", "namespaces", false},
     kServiceAccounts{"", "v1", "serviceaccounts"}, kConfigMaps{"", "v1", "configmaps"},
-    kEvents{"", "v1", "events"}, kReplicaSets{"apps", "v1", "replicasets"},
-    kDeployments{"apps", "v1", "deployments"},
+    kEvents{"", "v1", "events"}, kNodes{"", "v1", "nodes", false},
+    kReplicaSets{"apps", "v1", "replicasets"}, kDeployments{"apps", "v1", "deployments"},
     kEndpointSlices{"discovery.k8s.io", "v1", "endpointslices"};
 
 std::string ResourceId::path(std::string_view space, std::string_view name) const {

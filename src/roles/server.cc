@@ -6,6 +6,7 @@
 #include "kist/controllers/manager.h"
 #include "kist/datastore/admin.h"
 #include "kist/net/server.h"
+#include "kist/scheduler/scheduler.h"
 #include "roles/files.h"
 #include "roles/kubeconfig.h"
 #include "roles/notify.h"
@@ -60,11 +61,13 @@ Result<> run_server(const ServerOptions& wanted, const Clock& clock) {
   net::Server net(net_options(options, trust), *api);
   const auto controllers = controllers::make_controller_manager(
       *api, clock, {.ca_certificate_pem = trust.ca.certificate_pem});
+  const auto scheduler = scheduler::make_scheduler(*api, clock, {});
 
   Role role;
   role.add(*api);
   role.add(net);
   role.add(*controllers);
+  role.add(*scheduler);
   if (Result<> started = role.start(); !started.ok())
     return explain_start(started.error(), options);
   TRY(write_kubeconfig(options, trust));

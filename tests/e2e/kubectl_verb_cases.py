@@ -195,7 +195,7 @@ def running(k):
     k("patch pod r1 -p '{\"spec\":{\"containers\":[{\"name\":\"r1\",\"command\":[\"x\"]}]}}'",
       "pod updates may not change fields other than `spec.containers[*].image`", fails=True)
     if k.minor >= 26:
-        k("events --for pod/r1", "No events found")
+        k("events --for pod/r1", "FailedScheduling", "no nodes available to schedule pods")
         k("events --types=Normal", "ScalingReplicaSet")
     k("delete pod r1 --wait=false", "deleted")
     if k.minor >= 27:  # 1.20 fails when it is gone already

@@ -206,6 +206,20 @@ FakeApi::Answer FakeApi::replace(const Route& route, const api::Json& body, bool
   return store(route, path, std::move(next), false);
 }
 
+FakeApi::Answer FakeApi::bind(const Route& route, const api::Json& body) {
+  const std::string path = route.collection + "/" + route.name;
+  const auto found = objects_.find(path);
+  if (found == objects_.end()) return {404, status_body(404, "NotFound", "not found")};
+  api::Json pod = std::move(api::parse_json(found->second)).value();
+  api::Value& spec = api::child(pod.root(), "spec", pod.allocator());
+  if (!api::text_of(spec, "nodeName").empty())
+    return {409, status_body(409, "Conflict", "already assigned")};
+  const api::Value* node = api::find_path(body.root(), {"target", "name"});
+  api::set(spec, "nodeName", std::string_view(node->GetString()), pod.allocator());
+  store(route, path, std::move(pod), false);
+  return {201, R"({"kind":"Status","status":"Success"})"};
+}
+
 FakeApi::Answer FakeApi::remove(const Route& route, const std::string& body) {
   const std::string path = route.collection + "/" + route.name;
   const auto found = objects_.find(path);
@@ -248,6 +262,7 @@ FakeApi::Answer FakeApi::remove_all(const Route& route, const std::string& body)
 FakeApi::Answer FakeApi::write(const net::Request& request, const Route& route) {
   Result<api::Json> body = api::parse_json(request.body.empty() ? "{}" : request.body);
   if (!body.ok()) return {400, status_body(400, "BadRequest", "not JSON")};
+  if (request.method == "POST" && route.subresource == "binding") return bind(route, body.value());
   if (request.method == "POST") return create(route, std::move(body).value());
   if (request.method == "PUT") return replace(route, body.value(), false);
   if (request.method == "PATCH") return replace(route, body.value(), true);

@@ -1,7 +1,7 @@
 // An API server in memory for tests of clients and controllers: objects are JSON, writes are done
 // before handle() returns, and the nth write can be made to fail.
 //
-// It knows metadata, owners' finalizers and the status subresource, and nothing of kinds: no
+// It knows metadata, owners' finalizers, bindings and the status subresource, and nothing of kinds: no
 // defaults, no validation. Threads: any.
 #pragma once
 
@@ -55,6 +55,7 @@ class FakeApi : public net::Handler {
   Answer write(const net::Request& request, const Route& route);
   Answer create(const Route& route, api::Json body);
   Answer replace(const Route& route, const api::Json& body, bool merge);
+  Answer bind(const Route& route, const api::Json& body);
   Answer remove(const Route& route, const std::string& body);
   Answer remove_all(const Route& route, const std::string& body);
   void watch(const net::Request& request, const Route& route,

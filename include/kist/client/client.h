@@ -37,7 +37,7 @@ struct ResourceId {
 };
 
 extern const ResourceId kPods, kServices, kEndpoints, kNamespaces, kServiceAccounts, kConfigMaps,
-    kEvents, kReplicaSets, kDeployments, kEndpointSlices;
+    kEvents, kNodes, kReplicaSets, kDeployments, kEndpointSlices;
 
 struct Call {
   std::string method = "GET";
