@@ -63,6 +63,7 @@ struct Core {
   Authenticator authenticator;
   std::shared_ptr<const ServiceAccountTokens> tokens;  // null: no key
   std::vector<ReadyCheck> checks;
+  ApiServer::FindNode find_node;  // may be empty: no node is reachable
   std::atomic<bool> ready = false, stopping = false;
   std::unique_ptr<Timers> timers;
   std::unique_ptr<WorkerPool> workers;

@@ -3,6 +3,7 @@
 
 #include "src/apiserver/authz/authz.h"
 #include "src/apiserver/registry/handlers.h"
+#include "src/apiserver/registry/node_streams.h"
 #include "src/apiserver/routes.h"
 
 namespace kist::apiserver {
@@ -39,9 +40,9 @@ Verdict authorize(const CallPtr& call) {
   return refuse(call, forbidden(call->user, call->info));
 }
 
-// Requests at a time are bounded; watches have their own bound.
+// Requests at a time are bounded; watches have their own bound, streams that of connections.
 Verdict limit(const CallPtr& call) {
-  if (call->info.verb == "watch") return Verdict::kPass;
+  if (call->info.verb == "watch" || is_node_stream(call->info)) return Verdict::kPass;
   bool reads = call->info.verb == "get" || call->info.verb == "list" || call->info.verb == "head";
   Core& core = call->core;
   std::atomic<int>& inflight = reads ? core.metrics.reads_inflight : core.metrics.writes_inflight;
@@ -100,6 +101,7 @@ Verdict check_verb(const CallPtr& call) {
 }
 
 Verdict negotiate_format(const CallPtr& call) {
+  if (is_node_stream(call->info)) return Verdict::kPass;  // the node answers, in its own format
   const std::string& subresource = call->info.subresource;
   bool shapes = subresource.empty() || subresource == "status" ||
                 (subresource == "scale" && call->info.verb == "get");
@@ -123,7 +125,9 @@ void write_verb(const CallPtr& call) {
 Verdict dispatch(const CallPtr& call) {
   const RequestInfo& info = call->info;
   bool plain = info.subresource.empty();
-  if (plain && info.verb == "watch") {
+  if (is_node_stream(info)) {
+    serve_node_stream(call);
+  } else if (plain && info.verb == "watch") {
     watch(call);
   } else if (plain && info.verb == "get") {
     get(call);

@@ -63,6 +63,8 @@ class Server : public ApiServer {
     run_pipeline(core_, std::move(request), std::move(exchange));
   }
 
+  void set_nodes(FindNode find) override { core_.find_node = std::move(find); }
+
   void add_ready_check(ReadyCheck check) override { core_.checks.push_back(std::move(check)); }
 
  private:

@@ -157,9 +157,11 @@ class ApiHarness {
   }
 
   explicit ApiHarness(apiserver::Options options = default_options(),
-                      std::unique_ptr<datastore::Store> store = datastore::open_memory_store())
+                      std::unique_ptr<datastore::Store> store = datastore::open_memory_store(),
+                      apiserver::ApiServer::FindNode find_node = {})
       : store_(std::move(store)),
         server_(apiserver::ApiServer::create(*store_, system_clock(), std::move(options))) {
+    server_->set_nodes(std::move(find_node));
     started_ = server_->start();
   }
   ~ApiHarness() {

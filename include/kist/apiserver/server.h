@@ -88,6 +88,13 @@ class ApiServer : public net::Handler, public Component {
 
   // Adds to /readyz and /livez. Before start().
   virtual void add_ready_check(ReadyCheck check) = 0;
+
+  // Finds the kubelet's API of a node by the node's name; null: not reachable. Logs, exec, attach
+  // and port-forward of a node's pods are handed to it, with the client's own exchange, as requests
+  // of the kubelet ("/exec/<namespace>/<pod>/<container>?command=..."; kist/net/streams.h answers
+  // them). Called on any thread; what it finds must outlive the server. Before start().
+  using FindNode = std::function<net::Handler*(std::string_view node)>;
+  virtual void set_nodes(FindNode find) = 0;
 };
 
 }  // namespace kist::apiserver

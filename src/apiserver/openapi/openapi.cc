@@ -31,6 +31,7 @@ void add_kinds(const Resource& row, SchemaWriter& schemas) {
   add(row.group, row.version, row.kind);
   for (std::string_view name : row.subresources) {
     const Subresource sub = describe_subresource(row, name);
+    if (sub.by_node) continue;
     add(sub.group, sub.version, sub.kind);
   }
 }

@@ -162,6 +162,7 @@ std::string path_items(const Resource& row, OpenApiVersion version) {
   add(path_item(inside + plural + "/{name}", kItemVerbs, row.verbs, target));
   for (std::string_view name : row.subresources) {
     const Subresource sub = describe_subresource(row, name);
+    if (sub.by_node) continue;
     add(path_item(inside + plural + "/{name}/" + std::string(name), kSubresourceVerbs, sub.verbs,
                   {sub.group, sub.version, sub.kind, version}));
   }

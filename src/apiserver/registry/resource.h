@@ -83,6 +83,7 @@ struct Subresource {
   std::string_view group, version, kind;  // "autoscaling", "v1", "Scale"
   std::span<const std::string_view> verbs;
   const Strategy* strategy = nullptr;  // of that kind where it is another one (Scale); may be null
+  bool by_node = false;                // the Pod's node answers: no object goes in or out
 };
 
 // One served group/version/resource. Several rows may share a storage (events in "" and in

@@ -17,13 +17,16 @@ constexpr Text kAllVerbs[] = {"create", "delete", "deletecollection", "get",
                               "list",   "patch",  "update",           "watch"};
 constexpr Text kNamespaceVerbs[] = {"create", "delete", "get", "list", "patch", "update", "watch"};
 constexpr Text kCreateOnly[] = {"create"};
+constexpr Text kCreateGet[] = {"create", "get"};
+constexpr Text kGetOnly[] = {"get"};
 constexpr Text kGetPatchUpdate[] = {"get", "patch", "update"};
 constexpr Text kUpdateOnly[] = {"update"};
 
 constexpr Text kAll[] = {"all"};
 constexpr Text kStatus[] = {"status"};
 constexpr Text kScaleStatus[] = {"scale", "status"};
-constexpr Text kPodSubresources[] = {"binding", "ephemeralcontainers", "eviction", "status"};
+constexpr Text kPodSubresources[] = {"attach", "binding", "ephemeralcontainers", "eviction",
+                                     "exec",   "log",     "portforward",         "status"};
 constexpr Text kNamespaceSubresources[] = {"finalize", "status"};
 constexpr Text kServiceAccountSubresources[] = {"token"};
 
@@ -301,6 +304,11 @@ const Resource kResources[] = {
      .from_storage = event_from_core},
 };
 
+Subresource node_stream(Text name, Text kind, std::span<const Text> verbs) {
+  return {
+      .name = name, .group = "", .version = "v1", .kind = kind, .verbs = verbs, .by_node = true};
+}
+
 }  // namespace
 
 std::span<const Resource> all_resources() { return kResources; }
@@ -327,6 +335,12 @@ Subresource describe_subresource(const Resource& resource, std::string_view subr
     return {"token",     "authentication.k8s.io", "v1", "TokenRequest",
             kCreateOnly, &kTokenRequestStrategy};
   }
+  if (subresource == "attach") return node_stream("attach", "PodAttachOptions", kCreateGet);
+  if (subresource == "exec") return node_stream("exec", "PodExecOptions", kCreateGet);
+  if (subresource == "portforward") {
+    return node_stream("portforward", "PodPortForwardOptions", kCreateGet);
+  }
+  if (subresource == "log") return node_stream("log", "Pod", kGetOnly);
   auto verbs = subresource == "finalize" ? std::span<const Text>(kUpdateOnly)
                                          : std::span<const Text>(kGetPatchUpdate);
   return {subresource, resource.group, resource.version, resource.kind, verbs};
