@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 
@@ -11,7 +10,9 @@
 #include "cli/image_list.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
+#include "kist/api/json.h"
 #include "kist/runtime/images.h"
+#include "roles/files.h"
 
 namespace kist::cli {
 namespace {
@@ -19,12 +20,17 @@ namespace {
 using runtime::images::ImageReference;
 using runtime::images::ImageStore;
 
+constexpr const char* kRegistriesFile = "/etc/kist/registries.yaml";
+
 struct ImageOptions {
   std::string data_dir = default_paths().data_dir;
   std::string config;
   std::string name;
   std::string platform;
   std::string output = "table";
+  std::string registries = kRegistriesFile;
+  int parallel = 3;
+  int stall_seconds = 30;
   bool all = false;
 };
 using Row = Flag<ImageOptions>;
@@ -42,6 +48,14 @@ constexpr Row kImportFlags[] = {
     kPlatform,
     kDataDir,
     kConfig};
+constexpr Row kPullFlags[] = {kPlatform,
+                              {"private-registry", &ImageOptions::registries, "FILE",
+                               "mirrors, credentials and TLS of registries"},
+                              {"parallel", &ImageOptions::parallel, "N", "layers at a time"},
+                              {"stall-timeout", &ImageOptions::stall_seconds, "SECONDS",
+                               "without a byte, then it is tried again"},
+                              kDataDir,
+                              kConfig};
 constexpr Row kListFlags[] = {
     {"output", &ImageOptions::output, "FORMAT", "table, json, or name"}, kDataDir, kConfig};
 constexpr Row kPruneFlags[] = {
@@ -124,6 +138,51 @@ class ImageImport : public ImageCommand {
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return errno_error("open");
     return import_archive(store, file.get(), options);
+  }
+};
+
+class ImagePull : public ImageCommand {
+ public:
+  std::string_view name() const override { return "image pull"; }
+  std::string_view arguments() const override { return "IMAGE"; }
+  size_t arguments_max() const override { return 1; }
+  std::string_view summary() const override { return "fetch an image from its registry"; }
+  std::string_view description() const override {
+    return "Mirrors, credentials and certificates: registries.yaml in the form of k3s. Proxies are "
+           "those\n"
+           "of the environment: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.\n";
+  }
+  std::vector<BoundFlag> flags() override { return bind(kPullFlags, options_); }
+  Result<> run(const std::vector<std::string>& arguments) override {
+    TRY(want(arguments, 1));
+    const ImageReference reference = TRY(ImageReference::parse(arguments[0]));
+    runtime::images::PullOptions options;
+    options.platform = TRY(platform());
+    options.registries = TRY(registries().context(options_.registries));
+    options.parallel_max = options_.parallel;
+    options.stall_timeout = std::chrono::seconds(options_.stall_seconds);
+    const std::unique_ptr<ImageStore> store = TRY(open());
+    ProgressPrinter printer;
+    options.progress = [&printer](const auto& progress) { printer.show(progress); };
+    const auto stored = pull(*store, reference, options);
+    printer.finish();
+    if (!stored.ok()) return stored.error();
+    print(std::vector{stored.value()});
+    return {};
+  }
+
+ private:
+  // The file may be missing where nobody named another.
+  Result<runtime::images::Registries> registries() const {
+    constexpr size_t kBytesMax = 1 << 20;
+    const Result<std::string> yaml = roles::read_file(options_.registries, kBytesMax);
+    if (!yaml.ok()) {
+      if (options_.registries != kRegistriesFile || yaml.error().code != Code::kNotFound)
+        return yaml.error();
+      return runtime::images::Registries();
+    }
+    const api::Json parsed = TRY(api::parse_yaml(yaml.value()));
+    return runtime::images::parse_registries(api::to_text(parsed.root()));
   }
 };
 
@@ -226,6 +285,7 @@ class ImageCheck : public ImageCommand {
 
 void add_image_commands(Commands& commands) {
   commands.push_back(std::make_unique<ImageImport>());
+  commands.push_back(std::make_unique<ImagePull>());
   commands.push_back(std::make_unique<ImageList>());
   commands.push_back(std::make_unique<ImageInspect>());
   commands.push_back(std::make_unique<ImageTag>());

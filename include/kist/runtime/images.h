@@ -9,6 +9,7 @@
 // change records, readers take no lock.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "kist/base/result.h"
 #include "kist/runtime/image_config.h"
 #include "kist/runtime/image_reference.h"
+#include "kist/runtime/registries.h"
 
 namespace kist::runtime::images {
 
@@ -109,6 +111,18 @@ class ImageStore {
   std::unique_ptr<Impl> impl_;
 };
 
+struct PullOptions {
+  Platform platform = host_platform();
+  Registries registries;
+  int parallel_max = 3;  // layers at a time
+  int attempts_max = 5;  // of one blob, each going on where the last ended
+  std::chrono::seconds connect_timeout{15};
+  std::chrono::seconds stall_timeout{30};  // without a byte
+  UnpackLimits limits;
+  ProgressFunction progress;
+  std::stop_token stop;
+};
+
 struct ImportOptions {
   // Name for images that carry none, or only a tag: "localhost/app" and "v1" make
   // "localhost/app:v1".
@@ -123,6 +137,13 @@ struct StoredImage {
   std::string id;
   std::vector<std::string> names;  // that this import or pull gave it
 };
+
+// Asks the registry, or its mirrors in turn. Layers are fetched and unpacked side by side; those
+// that the store has are not fetched. Proxies are those of the environment (HTTPS_PROXY, NO_PROXY).
+// kNotFound, kUnauthorized, kForbidden as the registry says; kUnavailable, kTimeout: try again;
+// kInvalid: bytes that do not fit their digest or length.
+Result<StoredImage> pull(ImageStore& store, const ImageReference& reference,
+                         const PullOptions& options);
 
 // An archive of docker or OCI from `fd`, a file or a pipe, read once from beginning to end; plain,
 // gzip or zstd. All images in it. kInvalid: not such an archive, or a digest that does not fit.
