@@ -18,6 +18,7 @@ import fault_cases  # noqa: E402
 import kubectl_cases  # noqa: E402
 import kubectl_verb_cases  # noqa: E402
 import readme_cases  # noqa: E402
+import stream_cases  # noqa: E402
 import support  # noqa: E402
 
 
@@ -29,7 +30,7 @@ def main():
     support.BINARY = str(pathlib.Path(arguments.binary).resolve())
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     failures = []
-    for name, case in (kubectl_cases.cases() + kubectl_verb_cases.cases() +
+    for name, case in (kubectl_cases.cases() + kubectl_verb_cases.cases() + stream_cases.cases() +
                        client_cases.cases() + fault_cases.cases() + readme_cases.cases()):
         if arguments.only not in name:
             continue
