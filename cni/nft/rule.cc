@@ -54,6 +54,21 @@ Rule& Rule::meta(nft_meta_keys key, int to) {
   });
 }
 
+Rule& Rule::set_meta(nft_meta_keys key, int from) {
+  return expression("meta", [&] {
+    put_number(NFTA_META_KEY, key);
+    put_register(NFTA_META_SREG, from);
+  });
+}
+
+Rule& Rule::number(uint32_t value, int to) {
+  return expression("immediate", [&] {
+    put_register(NFTA_IMMEDIATE_DREG, to);
+    const Nest data(writer_, NFTA_IMMEDIATE_DATA);
+    writer_.put_number(NFTA_DATA_VALUE, value);
+  });
+}
+
 Rule& Rule::conntrack(nft_ct_keys key, int to) {
   return expression("ct", [&] {
     put_register(NFTA_CT_DREG, to);
@@ -131,9 +146,8 @@ Rule& Rule::update(std::string_view map, int key, int value, std::chrono::millis
   });
 }
 
-// The kernel asks for a value also where it only looks at the key.
-Rule& Rule::erase(std::string_view map, int key) {
-  return expression("dynset", [&] { put_change(NFT_DYNSET_OP_DELETE, map, key, key); });
+Rule& Rule::erase(std::string_view map, int key, int value) {
+  return expression("dynset", [&] { put_change(NFT_DYNSET_OP_DELETE, map, key, value); });
 }
 
 void Rule::put_change(nft_dynset_ops how, std::string_view map, int key, int value) {

@@ -28,6 +28,7 @@ class Rule {
   // Loads.
   Rule& payload(nft_payload_bases base, uint32_t offset, uint32_t size, int to);
   Rule& meta(nft_meta_keys key, int to);
+  Rule& number(uint32_t value, int to);
   Rule& conntrack(nft_ct_keys key, int to);
   Rule& fib_destination_type(int to);  // RTN_LOCAL, ...
   Rule& random_below(uint32_t bound, int to);
@@ -40,9 +41,10 @@ class Rule {
   Rule& in_set(std::string_view name, int key);
 
   // Actions.
+  Rule& set_meta(nft_meta_keys key, int from);
   // Adds the element, or lets the time of the one with this key begin anew: its value stays.
   Rule& update(std::string_view map, int key, int value, std::chrono::milliseconds timeout);
-  Rule& erase(std::string_view map, int key);
+  Rule& erase(std::string_view map, int key, int value);  // whatever the value is
   Rule& dnat(int family, int address, int port);
   Rule& masquerade();  // ports chosen at random, so that two nodes behind one NAT do not collide
   Rule& reject_tcp_reset();

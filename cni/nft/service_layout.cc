@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <numeric>
 
 #include "cni/nft/connection.h"
 
@@ -36,29 +37,71 @@ void put_sets(NftBatch& batch, const Layout& layout) {
   batch.add_set({layout.set("frontends"), layout.key({}), Holds::kVerdicts});
   batch.add_set({layout.set("refused"), layout.key({})});
   batch.add_set({layout.set("endpoints"), layout.key({NftType::kMark}), Holds::kValues, endpoint});
-  batch.add_set({layout.set("members"), layout.key({endpoint[0], endpoint[1]})});
-  batch.add_set({layout.set("clients"), layout.key({layout.address_type()}), Holds::kValues,
-                 endpoint, kClientsMax});
+  batch.add_set(
+      {layout.set("choices"), layout.key({NftType::kMark}), Holds::kValues, {NftType::kMark}});
+  batch.add_set({layout.set("clients"),
+                 layout.key({layout.address_type()}),
+                 Holds::kValues,
+                 {NftType::kMark},
+                 kClientsMax});
 }
 
-// A client that was seen before goes where it went, as long as that is an endpoint still.
+// The key of a connection with its client behind it.
+Rule& load_client_key(Rule& rule, const Layout& layout) {
+  return load_source(load_key(rule, layout), layout, layout.key_words());
+}
+
+// Leads to the endpoint whose number is in the packet's priority.
+void put_dnat_by_priority(NftBatch& batch, const Layout& layout, std::string_view chain) {
+  Rule rule;
+  load_key(rule, layout).meta(NFT_META_PRIORITY, layout.key_words());
+  rule.map(layout.set("endpoints"), 0, 0).dnat(layout.family, 0, layout.address_words());
+  batch.add_rule(chain, rule);
+}
+
+// A client that was seen before goes where it went, as long as that is an endpoint still. Between
+// rules the endpoint's number is kept in the packet's priority, which nobody has read yet: nft(8)
+// up to 1.0.6 aborts on lists of rules that pass the value of one map to another.
 void put_sticky_rules(NftBatch& batch, const Layout& layout, const ServiceChain& chain) {
-  const int value = layout.key_words(), words = layout.address_words();
-  const std::string clients = layout.set("clients");
+  const int client_end = layout.key_words() + layout.address_words();
+  const std::string clients = layout.set("clients"), name = chain.name();
   const auto timeout = std::chrono::milliseconds(chain.affinity);
-  Rule renew;  // its time begins anew
-  load_source(load_key(renew, layout), layout, value);
-  renew.map(clients, 0, value + words).update(clients, 0, value + words, timeout);
-  batch.add_rule(chain.name(), renew);
-  Rule known;  // the endpoint takes the place of the client in the key
-  load_source(load_key(known, layout), layout, value);
-  known.map(clients, 0, value).in_set(layout.set("members"), 0);
-  batch.add_rule(chain.name(), known.dnat(layout.family, value, value + words));
-  Rule fresh;
-  load_key(fresh, layout).random_below(static_cast<uint32_t>(chain.endpoints), value);
-  fresh.map(layout.set("endpoints"), 0, value + words);
-  load_source(fresh, layout, value).erase(clients, 0).update(clients, 0, value + words, timeout);
-  batch.add_rule(chain.name(), fresh.dnat(layout.family, value + words, value + 2 * words));
+  Rule none, known, renew;
+  batch.add_rule(name, none.number(0, 0).set_meta(NFT_META_PRIORITY, 0));
+  load_client_key(known, layout).map(clients, 0, 0).set_meta(NFT_META_PRIORITY, 0);
+  batch.add_rule(name, known);
+  renew.meta(NFT_META_PRIORITY, 0).unequal(0, nft_number(0));
+  load_client_key(renew, layout).meta(NFT_META_PRIORITY, client_end);
+  batch.add_rule(name, renew.update(clients, 0, client_end, timeout));
+  put_dnat_by_priority(batch, layout, name);
+
+  Rule choose, forget, remember;
+  load_key(choose, layout);
+  choose.random_below(static_cast<uint32_t>(chain.endpoints), layout.key_words());
+  choose.map(layout.set("choices"), 0, 0).set_meta(NFT_META_PRIORITY, 0);
+  batch.add_rule(name, choose);
+  // An update alone would keep the number of an endpoint that is gone.
+  load_client_key(forget, layout).meta(NFT_META_PRIORITY, client_end);
+  batch.add_rule(name, forget.erase(clients, 0, client_end));
+  load_client_key(remember, layout).meta(NFT_META_PRIORITY, client_end);
+  batch.add_rule(name, remember.update(clients, 0, client_end, timeout));
+  put_dnat_by_priority(batch, layout, name);
+}
+
+// Numbers for the endpoints of a Service with affinity, which last as long as the endpoint does:
+// a hash, and the next one where two collide. Never 0.
+std::vector<uint32_t> numbers_of(const std::vector<Endpoint>& endpoints) {
+  std::map<Endpoint, uint32_t> numbers;
+  for (const Endpoint& endpoint : endpoints) numbers[endpoint] = 0;
+  std::set<uint32_t> used = {0};
+  for (auto& [endpoint, number] : numbers) {
+    number = 2166136261;  // FNV-1a
+    for (const char c : value_of(endpoint)) number = (number ^ static_cast<uint8_t>(c)) * 16777619;
+    while (!used.insert(number).second) ++number;
+  }
+  std::vector<uint32_t> in_order;
+  for (const Endpoint& endpoint : endpoints) in_order.push_back(numbers[endpoint]);
+  return in_order;
 }
 
 void put_reject_rules(NftBatch& batch, int family, std::string_view chain) {
@@ -81,15 +124,15 @@ void put_dispatch(NftBatch& batch, const Layout& cluster, const Layout& node) {
 void put_refusals(NftBatch& batch, const Layout& cluster, const Layout& node,
                   const std::vector<IpPrefix>& cidrs) {
   Rule refused, node_refused;
-  batch.add_rule("refused", load_key(refused, cluster).in_set("refused", 0).go_to("reject"));
+  batch.add_rule("refused", load_key(refused, cluster).in_set("refused", 0).go_to("refuse"));
   for (const IpPrefix& cidr : cidrs) {
     if (cidr.address.is_ipv6() != cluster.ipv6()) continue;
     Rule unknown;
     load_destination(unknown, cluster, 0);
-    batch.add_rule("refused", match_prefix(unknown, 0, cidr).go_to("reject"));
+    batch.add_rule("refused", match_prefix(unknown, 0, cidr).go_to("refuse"));
   }
   load_key(match_node_address(node_refused, node), node).in_set("node_refused", 0);
-  batch.add_rule("refused", node_refused.go_to("reject"));
+  batch.add_rule("refused", node_refused.go_to("refuse"));
   Rule begins;  // of connections that go on nobody asks again
   begins.conntrack(NFT_CT_STATE, 0).mask(0, nft_number(NF_CT_STATE_BIT(IP_CT_NEW)));
   begins.unequal(0, nft_number(0)).jump("refused");
@@ -130,27 +173,50 @@ Result<Frontend> frontend_at(std::string_view key, const Layout& layout) {
   return frontend;
 }
 
-using Slots = std::map<Frontend, std::map<uint32_t, Endpoint>>;
+// What the maps say of one frontend.
+struct Found {
+  std::map<uint32_t, Endpoint> endpoints;  // by slot, or by number where clients stay
+  std::map<uint32_t, uint32_t> choices;    // of those: the number by slot
+};
 
-Result<> read_endpoint(const NftElement& element, const Layout& layout, Slots& slots) {
+uint32_t number_at(std::string_view bytes) {
+  uint32_t number;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
+}
+
+Result<> read_endpoint(const NftElement& element, const Layout& layout,
+                       std::map<Frontend, Found>& found) {
   const Frontend frontend = TRY(frontend_at(element.key, layout));
   const size_t size = layout.address_bytes();
-  if (element.value.size() < size + 2 || element.key.size() < 4)
-    return contradiction("an endpoint is too short");
-  uint32_t slot;
-  std::memcpy(&slot, element.key.data() + element.key.size() - sizeof slot, sizeof slot);
+  if (element.value.size() < size + 2) return contradiction("an endpoint is too short");
+  const uint32_t number = number_at(std::string_view(element.key).substr(element.key.size() - 4));
   const std::string_view value = element.value;
-  slots[frontend][slot] = {TRY(IpAddress::of_bytes(value.substr(0, size))),
-                           port_at(value.substr(size))};
+  found[frontend].endpoints[number] = {TRY(IpAddress::of_bytes(value.substr(0, size))),
+                                       port_at(value.substr(size))};
   return {};
 }
 
-Result<Backends> backends_of(const ServiceChain& chain, const std::map<uint32_t, Endpoint>& slots) {
-  if (slots.size() != chain.endpoints) return contradiction("the number of endpoints differs");
+Result<> read_choice(const NftElement& element, const Layout& layout,
+                     std::map<Frontend, Found>& found) {
+  const Frontend frontend = TRY(frontend_at(element.key, layout));
+  if (element.value.size() != 4) return contradiction("a choice is no number");
+  const uint32_t slot = number_at(std::string_view(element.key).substr(element.key.size() - 4));
+  found[frontend].choices[slot] = number_at(element.value);
+  return {};
+}
+
+Result<Backends> backends_of(const ServiceChain& chain, const Found& found) {
+  const size_t choices = chain.affinity.count() > 0 ? chain.endpoints : 0;
+  if (found.endpoints.size() != chain.endpoints || found.choices.size() != choices)
+    return contradiction("the number of endpoints differs");
   Backends backends{.affinity = chain.affinity};
-  for (const auto& [slot, endpoint] : slots) {
-    if (slot != backends.endpoints.size()) return contradiction("a slot is missing");
-    backends.endpoints.push_back(endpoint);
+  for (uint32_t slot = 0; slot < chain.endpoints; ++slot) {
+    const auto choice = found.choices.find(slot);
+    const auto endpoint =
+        found.endpoints.find(choice == found.choices.end() ? slot : choice->second);
+    if (endpoint == found.endpoints.end()) return contradiction("a slot is missing");
+    backends.endpoints.push_back(endpoint->second);
   }
   return backends;
 }
@@ -203,11 +269,11 @@ void put_service_base(NftBatch& batch, int family, const std::vector<IpPrefix>& 
   batch.add_base_chain("filter_input", {"filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER});
   batch.add_base_chain("filter_forward", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER});
   batch.add_base_chain("filter_output", {"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER});
-  for (const char* chain : {"services", "refused", "reject"}) batch.add_chain(chain);
+  for (const char* chain : {"services", "refused", "refuse"}) batch.add_chain(chain);
   for (const char* chain : {"prerouting", "output", "postrouting", "filter_input", "filter_forward",
-                            "filter_output", "services", "refused", "reject"})
+                            "filter_output", "services", "refused", "refuse"})
     batch.flush_chain(chain);
-  put_reject_rules(batch, family, "reject");
+  put_reject_rules(batch, family, "refuse");
   put_refusals(batch, cluster, node, service_cidrs);
   put_dispatch(batch, cluster, node);
   batch.add_rule("postrouting", hairpin_rule(cluster));
@@ -239,37 +305,44 @@ TableElements elements_of(const Frontend& frontend, const Backends& backends) {
     return elements;
   }
   elements[prefix + "frontends"].insert({.key = key, .chain = chain->name()});
-  uint32_t slot = 0;
-  for (const Endpoint& endpoint : backends.endpoints) {
-    const std::string value = value_of(endpoint);
-    elements[prefix + "endpoints"].insert({.key = key + nft_number(slot++), .value = value});
-    if (backends.affinity.count() > 0) elements[prefix + "members"].insert({.key = key + value});
+  const bool sticky = backends.affinity.count() > 0;
+  std::vector<uint32_t> numbers = numbers_of(backends.endpoints);
+  if (!sticky) std::iota(numbers.begin(), numbers.end(), 0u);
+  for (uint32_t slot = 0; slot < numbers.size(); ++slot) {
+    const Endpoint& endpoint = backends.endpoints[slot];
+    const std::string number = nft_number(numbers[slot]);
+    elements[prefix + "endpoints"].insert({.key = key + number, .value = value_of(endpoint)});
+    if (sticky)
+      elements[prefix + "choices"].insert({.key = key + nft_number(slot), .value = number});
     elements[kHairpinSet].insert(hairpin_of(endpoint.address));
   }
   return elements;
 }
 
 std::vector<std::string> read_service_sets() {
-  return {"frontends", "endpoints", "refused", "node_frontends", "node_endpoints", "node_refused"};
+  return {"frontends",      "endpoints",      "choices",      "refused",
+          "node_frontends", "node_endpoints", "node_choices", "node_refused"};
 }
 
 Result<Services> services_of(int family, const TableElements& elements) {
   Services services;
   for (const bool node_port : {false, true}) {
     const Layout layout{family, node_port};
-    Slots slots;
+    std::map<Frontend, Found> found;
     for (const NftElement& element : set_of(elements, layout.set("endpoints")))
-      TRY(read_endpoint(element, layout, slots));
+      TRY(read_endpoint(element, layout, found));
+    for (const NftElement& element : set_of(elements, layout.set("choices")))
+      TRY(read_choice(element, layout, found));
     for (const NftElement& element : set_of(elements, layout.set("frontends"))) {
       const std::optional<ServiceChain> chain = ServiceChain::parse(element.chain);
       if (!chain) return contradiction("chain \"" + element.chain + "\" is not of ours");
       const Frontend frontend = TRY(frontend_at(element.key, layout));
-      services[frontend] = TRY(backends_of(*chain, slots[frontend]));
-      slots.erase(frontend);
+      services[frontend] = TRY(backends_of(*chain, found[frontend]));
+      found.erase(frontend);
     }
     for (const NftElement& element : set_of(elements, layout.set("refused")))
       services[TRY(frontend_at(element.key, layout))] = {};
-    if (!slots.empty()) return contradiction("endpoints without a frontend");
+    if (!found.empty()) return contradiction("endpoints without a frontend");
   }
   return services;
 }

@@ -81,7 +81,7 @@ TEST_CASE("services: what is written reads back") {
   TableElements elements;
   for (const auto& [frontend, backends] : services)
     for (auto& [set, more] : elements_of(frontend, backends)) elements[set].merge(more);
-  CHECK(elements["members"].size() == 3);
+  CHECK(elements["choices"].size() == 3);
   CHECK(elements[kHairpinSet].size() == 3);
   CHECK(services_of(AF_INET, elements).value() == services);
 
