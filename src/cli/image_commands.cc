@@ -265,6 +265,51 @@ class ImageTag : public ImageCommand {
   }
 };
 
+class ImageExport : public ImageCommand {
+ public:
+  std::string_view name() const override { return "image export"; }
+  std::string_view arguments() const override { return "IMAGE FILE|-"; }
+  size_t arguments_max() const override { return 2; }
+  std::string_view summary() const override { return "write an image as an archive"; }
+  std::string_view description() const override {
+    return "docker load, skopeo and kist image import read it; the image keeps its id.\n";
+  }
+  Result<> run(const std::vector<std::string>& arguments) override {
+    TRY(want(arguments, 2));
+    const std::unique_ptr<ImageStore> store = TRY(open());
+    if (arguments[1] == "-") return export_image(*store, arguments[0], STDOUT_FILENO);
+    const Fd file(::open(arguments[1].c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!file) return errno_error("create " + arguments[1]);
+    return export_image(*store, arguments[0], file.get());
+  }
+};
+
+class ImageMount : public ImageCommand {
+ public:
+  std::string_view name() const override { return "image mount"; }
+  std::string_view arguments() const override { return "IMAGE DIR"; }
+  size_t arguments_max() const override { return 2; }
+  std::string_view summary() const override { return "show an image's files in a directory"; }
+  Result<> run(const std::vector<std::string>& arguments) override {
+    TRY(want(arguments, 2));
+    const std::unique_ptr<ImageStore> store = TRY(open());
+    return mount_image(*store, arguments[0], arguments[1]);
+  }
+};
+
+class ImageUnmount : public ImageCommand {
+ public:
+  std::string_view name() const override { return "image umount"; }
+  std::string_view arguments() const override { return "DIR"; }
+  size_t arguments_max() const override { return 1; }
+  std::string_view summary() const override { return "undo image mount"; }
+  Result<> run(const std::vector<std::string>& arguments) override {
+    TRY(want(arguments, 1));
+    const std::unique_ptr<ImageStore> store = TRY(open());
+    return unmount_image(*store, arguments[0]);
+  }
+};
+
 class ImageCheck : public ImageCommand {
  public:
   std::string_view name() const override { return "image check"; }
@@ -291,6 +336,9 @@ void add_image_commands(Commands& commands) {
   commands.push_back(std::make_unique<ImageTag>());
   commands.push_back(std::make_unique<ImageRemove>());
   commands.push_back(std::make_unique<ImagePrune>());
+  commands.push_back(std::make_unique<ImageExport>());
+  commands.push_back(std::make_unique<ImageMount>());
+  commands.push_back(std::make_unique<ImageUnmount>());
   commands.push_back(std::make_unique<ImageCheck>());
 }
 

@@ -149,6 +149,15 @@ Result<StoredImage> pull(ImageStore& store, const ImageReference& reference,
 // gzip or zstd. All images in it. kInvalid: not such an archive, or a digest that does not fit.
 Result<std::vector<StoredImage>> import_archive(ImageStore& store, int fd,
                                                 const ImportOptions& options);
+// Writes the image as an archive for docker and OCI tools alike. Its layers are byte for byte what
+// was pulled, so its id stays; each is compared with its digest. kNotFound: a layer whose archive
+// cannot be made again, since it wrote a name twice.
+Result<> export_image(ImageStore& store, std::string_view name_or_id, int fd);
+
+// The image as a read-only file system on the directory `target`, pinned as long. Wants root.
+Result<> mount_image(ImageStore& store, std::string_view name_or_id, const std::string& target);
+Result<> unmount_image(ImageStore& store, const std::string& target);
+
 // An OCI image layout in a directory.
 Result<std::vector<StoredImage>> import_layout(ImageStore& store, const std::string& directory,
                                                const ImportOptions& options);
