@@ -73,6 +73,7 @@ Verdict find_resource_of(const CallPtr& call) {
   }
   // The namespace "x" lies in itself for authorization only.
   if (!row.namespaced) call->info.namespace_name.clear();
+  if (!row.deprecation.empty()) call->warn(std::string(row.deprecation));
   return Verdict::kPass;
 }
 

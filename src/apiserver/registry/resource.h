@@ -101,6 +101,8 @@ struct Resource {
   const Strategy* strategy = nullptr;               // may be null
   const Printer* printer = nullptr;                 // null: kinds that are never stored
   Lifetime lifetime = Lifetime::kDurable;
+  // The Warning that every answer carries, in apiserver's words; empty: not deprecated.
+  std::string_view deprecation = {};
 
   // The stored form, where it is another version's: group and version of that row.
   std::string_view storage_group = {}, storage_version = {};  // empty version: this row's own

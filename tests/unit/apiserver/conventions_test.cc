@@ -454,5 +454,16 @@ TEST_CASE("conventions: deletion") {
   }
 }
 
+TEST_CASE("api: a deprecated resource says so in every answer") {
+  ApiHarness api;
+  constexpr std::string_view kWarning =
+      "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\"";
+  const std::string path = "/api/v1/namespaces/default/endpoints";
+  CHECK(api.get(path).header("Warning") == kWarning);
+  CHECK(api.post(path, R"({"metadata":{"name":"e"}})").header("Warning") == kWarning);
+  CHECK(api.get(path + "/e").header("Warning") == kWarning);
+  CHECK(api.get("/api/v1/namespaces/default/services").header("Warning").empty());
+}
+
 }  // namespace
 }  // namespace kist
