@@ -1,5 +1,5 @@
-// Formatting is one pass over what was read: whole lines go from the caller's bytes to one buffer and
-// with one write(2) to the file; only an unfinished line is kept.
+// Formatting is one pass over what was read: whole lines go from the caller's bytes to one buffer
+// and with one write(2) to the file; only an unfinished line is kept.
 #include "runtime/monitor/log_writer.h"
 
 #include <dirent.h>
@@ -136,7 +136,8 @@ Result<> LogWriter::rotate() {
     if (!exists(old)) break;
   }
   if (options_.files_max > 1) {
-    if (::rename(options_.path.c_str(), old.c_str()) != 0) return errno_error("rename log to " + old);
+    if (::rename(options_.path.c_str(), old.c_str()) != 0)
+      return errno_error("rename log to " + old);
   } else if (::unlink(options_.path.c_str()) != 0 && errno != ENOENT) {
     return errno_error("remove log " + options_.path);
   }

@@ -66,7 +66,8 @@ TEST_CASE("log writer: CRI lines") {
       {"the longest line", {longest + "\n"}, kOut + "F " + longest + "\n"},
       {"longer: partial", {longest + "y\n"}, kOut + "P " + longest + "\n" + kOut + "F y\n"},
       {"longer, in pieces", {longest, "y", "\n"}, kOut + "P " + longest + "\n" + kOut + "F y\n"},
-      {"carriage returns and NULs stay", {std::string("a\r\0b\n", 5)},
+      {"carriage returns and NULs stay",
+       {std::string("a\r\0b\n", 5)},
        kOut + "F " + std::string("a\r\0b\n", 5)},
   };
   for (const Case& c : cases) {
