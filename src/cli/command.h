@@ -31,6 +31,7 @@ using Commands = std::vector<std::unique_ptr<Command>>;
 // Every subcommand, in the order of --help.
 Commands all_commands();
 std::unique_ptr<Command> make_server_command();
+std::unique_ptr<Command> make_monitor_command();
 void add_db_commands(Commands& commands);
 void add_image_commands(Commands& commands);
 void add_info_commands(Commands& commands);

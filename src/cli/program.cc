@@ -96,6 +96,7 @@ Result<> fill_options(const Commands& commands, Command& command, const Argument
 Commands all_commands() {
   Commands commands;
   commands.push_back(make_server_command());
+  commands.push_back(make_monitor_command());
   add_db_commands(commands);
   add_image_commands(commands);
   add_oci_command(commands);
