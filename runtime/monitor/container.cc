@@ -108,8 +108,8 @@ Result<std::unique_ptr<Container>> Container::create(MonitorHost& host, Containe
     log_warn(warning, {{"container", made->options_.id}});
   }
   made->cgroup_ = std::move(launched.cgroup);
-  made->first_.pid = made->status_.pid = launched.pid;
-  made->first_.pidfd = std::move(launched.pidfd);
+  made->first_.pid = made->status_.pid = launched.process.pid();
+  made->first_.pidfd = launched.process.release();
   made->gate_ = std::move(launched.gate);
   made->input_ = std::move(input.writing);
   made->status_.created_ns = made->now_ns();
@@ -187,8 +187,8 @@ Result<Fd> Container::exec(const std::string& name, const ProcessPlan& plan, con
   wired.standard_error = io.standard_error >= 0 ? io.standard_error : null.get();
   Launched launched = TRY(launch_exec(plan, {status_.pid, cgroup_.path()}, host_.cgroups, wired));
   Process process;
-  process.pid = launched.pid;
-  process.pidfd = std::move(launched.pidfd);
+  process.pid = launched.process.pid();
+  process.pidfd = launched.process.release();
   launched.cgroup.keep();
   Process& kept = execs_[name] = std::move(process);
   TRY(watch(kept, name));

@@ -88,6 +88,8 @@ struct Fixture {
 
   LaunchPlan plan(const std::string& script, bool terminal = false) {
     ContainerSpec spec;
+    spec.id = "monitor-test-" + std::to_string(::getpid());
+    spec.cgroups_path = "/kist-" + spec.id;  // leaves no parent behind
     spec.root.path = folder + "/rootfs";
     spec.process.arguments = {"/bin/busybox", "sh", "-c", script};
     spec.process.environment = {"PATH=/bin"};
@@ -167,10 +169,10 @@ TEST_CASE("monitor: errors reach the client") {
   CHECK(fixture.client->create({.id = "a/b"}, fixture.plan("true")).error().code == Code::kInvalid);
   LaunchPlan broken = fixture.plan("true");
   broken.process.arguments = {"/bin/nothing"};
-  REQUIRE(fixture.client->create({.id = "c1"}, broken).ok());
-  Result<> started = fixture.client->start("c1");
-  REQUIRE_FALSE(started.ok());
-  CHECK(started.error().message.find("/bin/nothing") != std::string::npos);
+  Result<pid_t> created = fixture.client->create({.id = "c1"}, broken);
+  REQUIRE_FALSE(created.ok());
+  CHECK(created.error().message.find("/bin/nothing") != std::string::npos);
+  CHECK(fixture.client->list().value().empty());
 }
 
 TEST_CASE("monitor: signals, standard input and exec") {
