@@ -19,6 +19,7 @@ import kubectl_cases  # noqa: E402
 import kubectl_verb_cases  # noqa: E402
 import readme_cases  # noqa: E402
 import stream_cases  # noqa: E402
+import scheduler_cases  # noqa: E402
 import support  # noqa: E402
 
 
@@ -31,7 +32,8 @@ def main():
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     failures = []
     for name, case in (kubectl_cases.cases() + kubectl_verb_cases.cases() + stream_cases.cases() +
-                       client_cases.cases() + fault_cases.cases() + readme_cases.cases()):
+                       scheduler_cases.cases() + client_cases.cases() + fault_cases.cases() +
+                       readme_cases.cases()):
         if arguments.only not in name:
             continue
         begin = time.monotonic()

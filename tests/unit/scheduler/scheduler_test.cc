@@ -63,7 +63,6 @@ struct Cluster {
   Cluster() {
     REQUIRE(api.started().ok());
     REQUIRE(scheduler->start().ok());
-    api.post("/api/v1/namespaces/default/serviceaccounts", R"({"metadata":{"name":"default"}})");
   }
   ~Cluster() { scheduler->stop(); }
 
