@@ -36,13 +36,16 @@ void put_sets(NftBatch& batch, const Layout& layout) {
   const std::vector<NftType> endpoint = {layout.address_type(), NftType::kPort};
   batch.add_set({layout.set("frontends"), layout.key({}), Holds::kVerdicts});
   batch.add_set({layout.set("refused"), layout.key({})});
-  batch.add_set({layout.set("endpoints"), layout.key({NftType::kMark}), Holds::kValues, endpoint});
   batch.add_set(
-      {layout.set("choices"), layout.key({NftType::kMark}), Holds::kValues, {NftType::kMark}});
+      {layout.set("endpoints"), layout.key({NftType::kPriority}), Holds::kValues, endpoint});
+  batch.add_set({layout.set("choices"),
+                 layout.key({NftType::kPriority}),
+                 Holds::kValues,
+                 {NftType::kPriority}});
   batch.add_set({layout.set("clients"),
                  layout.key({layout.address_type()}),
                  Holds::kValues,
-                 {NftType::kMark},
+                 {NftType::kPriority},
                  kClientsMax});
 }
 
@@ -51,7 +54,9 @@ Rule& load_client_key(Rule& rule, const Layout& layout) {
   return load_source(load_key(rule, layout), layout, layout.key_words());
 }
 
-// Leads to the endpoint whose number is in the packet's priority.
+// Leads to the endpoint whose number is in the packet's priority. Numbers travel there from rule to
+// rule, before anybody reads it: nft(8) up to 1.0.6 aborts on lists of rules that pass the value of
+// one map to another, and reads back no random number in a key.
 void put_dnat_by_priority(NftBatch& batch, const Layout& layout, std::string_view chain) {
   Rule rule;
   load_key(rule, layout).meta(NFT_META_PRIORITY, layout.key_words());
@@ -59,9 +64,13 @@ void put_dnat_by_priority(NftBatch& batch, const Layout& layout, std::string_vie
   batch.add_rule(chain, rule);
 }
 
-// A client that was seen before goes where it went, as long as that is an endpoint still. Between
-// rules the endpoint's number is kept in the packet's priority, which nobody has read yet: nft(8)
-// up to 1.0.6 aborts on lists of rules that pass the value of one map to another.
+void put_random_priority(NftBatch& batch, const ServiceChain& chain) {
+  Rule rule;
+  rule.random_below(static_cast<uint32_t>(chain.endpoints), 0).set_meta(NFT_META_PRIORITY, 0);
+  batch.add_rule(chain.name(), rule);
+}
+
+// A client that was seen before goes where it went, as long as that is an endpoint still.
 void put_sticky_rules(NftBatch& batch, const Layout& layout, const ServiceChain& chain) {
   const int client_end = layout.key_words() + layout.address_words();
   const std::string clients = layout.set("clients"), name = chain.name();
@@ -76,10 +85,9 @@ void put_sticky_rules(NftBatch& batch, const Layout& layout, const ServiceChain&
   put_dnat_by_priority(batch, layout, name);
 
   Rule choose, forget, remember;
-  load_key(choose, layout);
-  choose.random_below(static_cast<uint32_t>(chain.endpoints), layout.key_words());
-  choose.map(layout.set("choices"), 0, 0).set_meta(NFT_META_PRIORITY, 0);
-  batch.add_rule(name, choose);
+  put_random_priority(batch, chain);
+  load_key(choose, layout).meta(NFT_META_PRIORITY, layout.key_words());
+  batch.add_rule(name, choose.map(layout.set("choices"), 0, 0).set_meta(NFT_META_PRIORITY, 0));
   // An update alone would keep the number of an endpoint that is gone.
   load_client_key(forget, layout).meta(NFT_META_PRIORITY, client_end);
   batch.add_rule(name, forget.erase(clients, 0, client_end));
@@ -284,10 +292,8 @@ void put_service_chain(NftBatch& batch, int family, const ServiceChain& chain) {
   batch.add_chain(chain.name());
   batch.flush_chain(chain.name());
   if (chain.affinity.count() > 0) return put_sticky_rules(batch, layout, chain);
-  Rule rule;
-  load_key(rule, layout).random_below(static_cast<uint32_t>(chain.endpoints), layout.key_words());
-  rule.map(layout.set("endpoints"), 0, 0).dnat(family, 0, layout.address_words());
-  batch.add_rule(chain.name(), rule);
+  put_random_priority(batch, chain);
+  put_dnat_by_priority(batch, layout, chain.name());
 }
 
 std::optional<ServiceChain> chain_of(const Frontend& frontend, const Backends& backends) {

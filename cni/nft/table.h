@@ -29,7 +29,7 @@ enum class NftType : uint32_t {
   kIpv6 = 8,
   kProtocol = 12,
   kPort = 13,
-  kMark = 19,  // any number of 4 bytes
+  kPriority = 23,  // of a packet: any number of 4 bytes
 };
 
 struct NftSet {
