@@ -18,7 +18,7 @@ class ChannelMessageReader {
     int channel = kNone;          // kNone: nothing yet
     std::string_view bytes = {};  // valid until the next call
   };
-  static constexpr int kNone = -1;
+  static constexpr int kNone = -256;  // below what any byte may mean
 
   // False: the message is not base64.
   bool feed(const WebSocketReader::Part& part, Piece* piece);
@@ -29,6 +29,7 @@ class ChannelMessageReader {
   const bool base64_;
   int channel_ = kNone;
   std::string undecoded_;  // less than four letters
+  bool padded_ = false;    // nothing may follow
   std::string decoded_;
 };
 

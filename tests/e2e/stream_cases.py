@@ -1,7 +1,7 @@
 """exec, attach, cp, port-forward and logs of stock kubectl, with processes in place of containers.
 
 tests/e2e/stream_node.cc is API server and node; each kubectl version meets it in its own way: SPDY
-(1.20 to 1.30), WebSocket (1.31 and later).
+(1.20, 1.27), WebSocket (1.30 and later).
 """
 import hashlib
 import http.client

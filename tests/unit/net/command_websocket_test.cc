@@ -172,6 +172,10 @@ TEST_CASE("command over websocket: base64 in torn pieces") {
   client.send(client_frame(kGoesOn, "bG8gd29"));
   client.send(client_frame(kFinalGoesOn, "ybGQ="));
   CHECK(read_exactly(input.from.get(), 11) == "hello world");
+  client.send(client_frame(0x01, "/") + client_frame(kFinalGoesOn, "0aGV"));  // channel -1
+  client.send(client_frame(kPingFrame, "") + client_frame(kFinalText, "0IQ=="));
+  CHECK(read_exactly(input.from.get(), 1) == "!");
+  CHECK(read_frame(client).first_byte == kPongFrame);
   client.send(client_frame(kFinalText, "0aGVsb"));  // incomplete
   const Frame goodbye = read_frame(client);
   CHECK(goodbye.first_byte == kCloseFrame);
