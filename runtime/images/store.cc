@@ -207,8 +207,7 @@ Result<StoredImage> ImageStore::Impl::commit(const NewImage& image) {
   if (const Result<Image> old = read_image(stored.id, names); old.ok())
     for (const std::string& digest : old.value().digests) digests.push_back(digest);
   std::ranges::sort(digests);
-  const auto twice = std::ranges::unique(digests);
-  digests.erase(twice.begin(), twice.end());
+  digests.erase(std::unique(digests.begin(), digests.end()), digests.end());
   const std::string path = directory_ + "/images/" + std::string(hex_of(stored.id));
   TRY(replace_file(path + std::string(kRecordSuffix), image_record(image.config_json, digests)));
   if (image.names.empty()) return stored;
