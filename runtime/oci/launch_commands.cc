@@ -15,6 +15,7 @@
 #include "runtime/oci/foreground.h"
 #include "runtime/oci/read_spec.h"
 #include "runtime/process.h"
+#include "runtime/sys.h"
 
 namespace kist::runtime::oci {
 namespace {
@@ -38,12 +39,12 @@ Result<std::string> real_path(const std::string& path) {
   return std::string(resolved);
 }
 
-// Flags have ended "preserved" numbers: 3 to 2+N, plus those that systemd passed on.
+// Descriptors 3 to 2+N stay for the container. Called before we open any of our own.
 Result<int> preserved_fds(const std::string& text) {
-  if (text.empty()) return 0;
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size() || count < 0 || count > 65536) {
+  if (!text.empty() &&
+      (error != std::errc() || end != text.data() + text.size() || count < 0 || count > 65536)) {
     return Error{Code::kInvalid, "--preserve-fds: must be a number of descriptors"};
   }
   for (int fd = 3; fd < 3 + count; ++fd) {
@@ -54,6 +55,8 @@ Result<int> preserved_fds(const std::string& text) {
     // Whoever gave it wants it to outlive exec.
     ::fcntl(fd, F_SETFD, 0);
   }
+  // What else we inherited (pipes whose end somebody waits for) is not the container's to hold.
+  sys::close_range(static_cast<unsigned>(3 + count), ~0U, 0);
   return count;
 }
 
@@ -121,11 +124,11 @@ struct Begun {
 
 // Common to create and run: all up to where the container waits for its start.
 Result<Begun> begin(Call& call, bool gate_in_directory, bool stays) {
+  LaunchIo io;
+  io.preserved = TRY(preserved_fds(call.options.preserve_fds));
   TRY(check_id(call.id()));
   Loaded loaded = TRY(load_bundle(call));
   TRY(check_terminal(call, loaded.spec.process.terminal, stays));
-  LaunchIo io;
-  io.preserved = TRY(preserved_fds(call.options.preserve_fds));
   const HostFacts host = read_host_facts("/");
   StateDir dir = TRY(StateDir::create(call.global.root, call.id()));
   Prepared prepared = TRY(prepare(loaded.spec, host, prepare_options(call)));
@@ -240,9 +243,9 @@ Result<int> run_create(Call& call) {
 
 Result<int> run_run(Call& call) {
   if (call.options.detach) return run_detached(call);
-  const Fd signals = TRY(watch_signals());
   if (!call.options.no_subreaper) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   Begun begun = TRY(begin(call, false, true));
+  const Fd signals = TRY(watch_signals());
   TRY(Gate(std::move(begun.launched.gate)).start());
   TRY(run_state_hooks(begun.spec.hooks.poststart, begun.state, Status::kRunning, "poststart"));
   const pid_t pid = begun.launched.process.pid();
@@ -272,6 +275,8 @@ Result<int> run_start(Call& call) {
 }
 
 Result<int> run_exec(Call& call) {
+  LaunchIo io;
+  io.preserved = TRY(preserved_fds(call.options.preserve_fds));
   Found found = TRY(find_container(call));
   if (found.status != Status::kRunning && found.status != Status::kCreated) {
     return Error{Code::kConflict, "container \"" + call.id() + "\" is " +
@@ -282,8 +287,6 @@ Result<int> run_exec(Call& call) {
   TRY(check_terminal(call, process.terminal, !call.options.detach));
   PreparedProcess prepared = TRY(prepare_process(process, spec, found.host, prepare_options(call)));
   warn_all(call, prepared.warnings);
-  LaunchIo io;
-  io.preserved = TRY(preserved_fds(call.options.preserve_fds));
   Fd signals;
   if (!call.options.detach) signals = TRY(watch_signals());
   Launched launched = TRY(
