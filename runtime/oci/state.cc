@@ -128,6 +128,8 @@ StateDir::StateDir(StateDir&& other) noexcept
 
 StateDir::~StateDir() {
   if (temporary_) remove();
+  // A container that waits for its start has inherited the descriptor: closing ours is not enough.
+  if (lock_) ::flock(lock_.get(), LOCK_UN);
 }
 
 void StateDir::remove() const {
