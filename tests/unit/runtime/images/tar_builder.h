@@ -22,8 +22,9 @@ struct TarPart {
 };
 
 inline void put_octal(char* at, size_t digits, uint64_t number) {
-  std::snprintf(at, digits + 1, "%0*llo", static_cast<int>(digits),
-                static_cast<unsigned long long>(number));
+  for (size_t i = digits; i > 0; --i, number >>= 3)
+    at[i - 1] = static_cast<char>('0' + (number & 7));
+  at[digits] = '\0';
 }
 
 inline std::string tar_part(const TarPart& part) {
