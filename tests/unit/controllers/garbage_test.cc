@@ -96,13 +96,15 @@ TEST_CASE("garbage collector: what stays") {
     INFO(c.name);
     Cluster cluster;
     // All of one test are there before the first can be judged: owners that come second are absent.
+    // What goes at once is complete when it is made: it may be gone before a patch.
+    const bool in_two_steps = c.remove != nullptr || c.left.size() == c.maps.size();
     for (const Map& map : c.maps) {
       Map first = map;
-      if (c.remove != nullptr || c.left.size() == c.maps.size()) first.owners.clear();
+      if (in_two_steps) first.owners.clear();
       REQUIRE(cluster.create(client::kConfigMaps, json_of(first)).ok());
     }
     for (const Map& map : c.maps)
-      REQUIRE(cluster.patch(std::string(kMapsOfN) + map.name, json_of(map)).ok());
+      if (in_two_steps) REQUIRE(cluster.patch(std::string(kMapsOfN) + map.name, json_of(map)).ok());
     REQUIRE(cluster.settled());
     if (c.remove != nullptr)
       REQUIRE(cluster.api_client
