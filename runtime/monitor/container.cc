@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <csignal>
 
 #include "kist/base/log.h"
+#include "runtime/process_start.h"
+#include "runtime/sys.h"
 
 namespace kist::runtime {
 namespace {
@@ -43,7 +44,7 @@ Result<Fd> duplicate(const Fd& descriptor) {
 }
 
 Result<> send_signal(const Fd& pidfd, int number) {
-  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0) return {};
+  if (sys::pidfd_send_signal(pidfd.get(), number) == 0) return {};
   if (errno == ESRCH) return Error{Code::kConflict, "the process has ended"};
   return errno_error("send signal " + std::to_string(number));
 }
@@ -134,7 +135,7 @@ std::unique_ptr<Container> Container::recover(MonitorHost& host, const Container
   made->cgroup_ = Cgroup::open(host.cgroups, record.cgroup);
   if (record.status.state == ContainerState::kExited) return made;
   made->cgroup_.kill_all();
-  if (record.status.pid > 0 && start_ticks_of(record.status.pid) == record.pid_start_ticks) {
+  if (record.status.pid > 0 && process_start_time(record.status.pid) == record.pid_start_ticks) {
     ::kill(record.status.pid, SIGKILL);
   }
   made->status_.state = ContainerState::kExited;
@@ -160,7 +161,7 @@ ContainerStatus Container::status() const {
 }
 
 Result<> Container::save_record() const {
-  return write_record(host_.directory, {status(), start_ticks_of(first_.pid), cgroup_.path()});
+  return write_record(host_.directory, {status(), process_start_time(first_.pid), cgroup_.path()});
 }
 
 Result<> Container::start() {

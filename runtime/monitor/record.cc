@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -17,7 +16,6 @@ namespace {
 constexpr size_t kIdMax = 128;
 constexpr size_t kRecordMax = 64 * 1024;
 constexpr uint64_t kFormat = 1;
-constexpr int kFieldsBeforeStart = 19;  // proc(5): starttime is field 22, the 20th behind the name
 
 std::string folder_of(const std::string& directory) { return directory + "/containers"; }
 
@@ -119,24 +117,6 @@ Result<std::vector<ContainerRecord>> read_records(const std::string& directory) 
     }
   }
   return records;
-}
-
-uint64_t start_ticks_of(pid_t pid) {
-  constexpr size_t kStatMax = 4096;
-  Result<std::string> text = read_small("/proc/" + std::to_string(pid) + "/stat", kStatMax);
-  if (!text.ok()) return 0;
-  std::string_view rest = text.value();
-  const size_t name_end = rest.rfind(')');  // the name may hold anything
-  if (name_end == std::string_view::npos) return 0;
-  rest.remove_prefix(name_end + 1);
-  for (int i = 0; i <= kFieldsBeforeStart; ++i) {
-    const size_t space = rest.find(' ');
-    if (space == std::string_view::npos) return 0;
-    rest.remove_prefix(space + 1);
-  }
-  uint64_t ticks = 0;
-  std::from_chars(rest.data(), rest.data() + rest.size(), ticks);
-  return ticks;
 }
 
 bool valid_container_id(const std::string& id) {

@@ -22,7 +22,6 @@ void remove_record(const std::string& directory, const std::string& id);
 // Unreadable ones are skipped with a log line: they are ours, and there is nothing else to be done.
 Result<std::vector<ContainerRecord>> read_records(const std::string& directory);
 
-uint64_t start_ticks_of(pid_t pid);  // 0: no such process
 bool valid_container_id(const std::string& id);
 
 void pack_status(Packer& out, const ContainerStatus& status);

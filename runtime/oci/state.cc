@@ -194,18 +194,4 @@ Status StateDir::status(const ContainerState& state, const CgroupHost& host) con
   return Status::kRunning;
 }
 
-uint64_t process_start_time(pid_t pid) {
-  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
-  // The name, in parentheses, may hold anything.
-  const size_t paren = text.rfind(')');
-  if (paren == std::string::npos || paren + 2 >= text.size()) return 0;
-  const char* at = text.c_str() + paren + 2;
-  if (*at == 'Z' || *at == 'X') return 0;
-  for (int field = 3; field < 22 && at != nullptr; ++field) {
-    at = std::strchr(at, ' ');
-    if (at != nullptr) ++at;
-  }
-  return at == nullptr ? 0 : std::strtoull(at, nullptr, 10);
-}
-
 }  // namespace kist::runtime::oci

@@ -17,6 +17,7 @@
 #include "kist/base/fd.h"
 #include "kist/base/result.h"
 #include "kist/runtime/cgroup.h"
+#include "runtime/process_start.h"
 
 namespace kist::runtime::oci {
 
@@ -63,7 +64,6 @@ class StateDir {
   bool temporary_ = false;
 };
 
-uint64_t process_start_time(pid_t pid);  // 0: gone, or a zombie
 Result<> check_id(const std::string& id);
 
 }  // namespace kist::runtime::oci

@@ -145,23 +145,6 @@ Error error_of_status(int status, std::string_view body) {
   return error;
 }
 
-std::string query_escape(std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (unsigned char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += static_cast<char>(c);
-    } else {
-      out += '%';
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-    }
-  }
-  return out;
-}
-
 int64_t revision_of(const api::Value& object) {
   const api::Value* metadata = api::find(object, "metadata");
   if (metadata == nullptr) return 0;

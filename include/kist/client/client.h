@@ -118,7 +118,6 @@ class Client {
 // The Error that a Status body tells; `status` is the HTTP code where the body is something else.
 Error error_of_status(int status, std::string_view body);
 std::string delete_options_body(const DeleteOptions& options);
-std::string query_escape(std::string_view text);
 int64_t revision_of(const api::Value& object);  // metadata.resourceVersion, 0 where there is none
 
 }  // namespace kist::client

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "runtime/monitor/record.h"
+#include "runtime/process_start.h"
 
 namespace kist::runtime {
 namespace {
@@ -118,12 +119,12 @@ TEST_CASE("record: written, read, removed; damaged ones are skipped") {
 }
 
 TEST_CASE("record: a pid is known by when it began") {
-  CHECK(start_ticks_of(::getpid()) > 0);
-  CHECK(start_ticks_of(::getpid()) == start_ticks_of(::getpid()));
+  CHECK(process_start_time(::getpid()) > 0);
+  CHECK(process_start_time(::getpid()) == process_start_time(::getpid()));
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
   REQUIRE(::waitpid(child, nullptr, 0) == child);
-  CHECK(start_ticks_of(child) == 0);
+  CHECK(process_start_time(child) == 0);
 }
 
 TEST_CASE("record: container ids") {
