@@ -285,19 +285,24 @@ def deleting(k):
 
 
 STEPS = [discovery, create_and_get, apply_and_friends, workloads, watching, deleting]
-shared = {}
 
 
-def step_case(version, step):
-    def case():
-        if "cluster" not in shared:
-            shared["cluster"] = Cluster()
-        if version not in shared:
-            shared[version] = Kubectl(shared["cluster"], find_kubectl(version), version)
-        step(shared[version])
-    return case
+def step_cases(title, steps):
+    """One case for each version and step; all share a cluster, each version has a namespace."""
+    shared = {}
+
+    def step_case(version, step):
+        def case():
+            if "cluster" not in shared:
+                shared["cluster"] = Cluster()
+            if version not in shared:
+                shared[version] = Kubectl(shared["cluster"], find_kubectl(version), version)
+            step(shared[version])
+        return case
+
+    return [(f"{title} {version}: {step.__name__.replace('_', ' ')}", step_case(version, step))
+            for version in VERSIONS for step in steps]
 
 
 def cases():
-    return [(f"kubectl {version}: {step.__name__.replace('_', ' ')}", step_case(version, step))
-            for version in VERSIONS for step in STEPS]
+    return step_cases("kubectl", STEPS)

@@ -3,8 +3,8 @@ the form of a step."""
 import os
 import shlex
 
-from kubectl_cases import DEPLOYMENT, VERSIONS, Kubectl, find_kubectl, settle
-from support import Cluster, wait_for
+from kubectl_cases import DEPLOYMENT, settle, step_cases
+from support import wait_for
 
 
 def editor(k, script):
@@ -236,19 +236,7 @@ def configuring(k):
 
 
 STEPS = [generators, getting, describing, applying, rolling, running, removing, configuring]
-shared = {}
-
-
-def step_case(version, step):
-    def case():
-        if "cluster" not in shared:
-            shared["cluster"] = Cluster()
-        if version not in shared:
-            shared[version] = Kubectl(shared["cluster"], find_kubectl(version), version)
-        step(shared[version])
-    return case
 
 
 def cases():
-    return [(f"kubectl verbs {version}: {step.__name__}", step_case(version, step))
-            for version in VERSIONS for step in STEPS]
+    return step_cases("kubectl verbs", STEPS)
