@@ -156,7 +156,7 @@ Result<> mount_overlay_old(const RootPlan& plan) {
 Result<> mask(int root, const std::string& path) {
   Result<Fd> found = open_in_root(root, path);
   if (!found.ok()) {
-    if (found.error().code == Code::kNotFound || errno == ENOTDIR) return {};
+    if (found.error().code == Code::kNotFound) return {};  // nothing on the way or at the end
     return std::move(found).error();
   }
   struct stat status {};
@@ -177,7 +177,7 @@ Result<> mask(int root, const std::string& path) {
 Result<> make_readonly(int root, const std::string& path) {
   Result<Fd> found = open_in_root(root, path);
   if (!found.ok()) {
-    if (found.error().code == Code::kNotFound || errno == ENOTDIR) return {};
+    if (found.error().code == Code::kNotFound) return {};  // nothing on the way or at the end
     return std::move(found).error();
   }
   const Fd tree(

@@ -1,11 +1,12 @@
 #include "runtime/monitor/message.h"
 
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "runtime/descriptors.h"
 
 namespace kist::runtime {
 namespace {
@@ -19,20 +20,6 @@ Error gone(std::string_view what) {
   Error error = errno_error(what);
   error.code = Code::kUnavailable;
   return error;
-}
-
-std::vector<Fd> take_descriptors(msghdr& header) {
-  std::vector<Fd> taken;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(part) + i * sizeof(int), sizeof number);
-      taken.emplace_back(number);
-    }
-  }
-  return taken;
 }
 
 }  // namespace
@@ -96,48 +83,26 @@ Result<> send_packet(int socket, const Packet& packet, const std::vector<int>& d
   std::string bytes =
       Packer().number(static_cast<uint64_t>(packet.kind)).number(packet.serial).take();
   bytes += packet.body;
-  if (bytes.size() > kPacketMax || descriptors.size() > kPacketDescriptorsMax) {
+  if (bytes.size() > kPacketMax || descriptors.size() > kMessageDescriptorsMax) {
     return Error{Code::kTooLarge, "packet of " + std::to_string(bytes.size()) + " bytes"};
   }
   iovec part{bytes.data(), bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(kPacketDescriptorsMax * sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    header.msg_control = control;
-    header.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
-  }
-  while (::sendmsg(socket, &header, MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) return gone("send to the monitor's socket");
+  if (send_with_descriptors(socket, {&part, 1}, descriptors) < 0) {
+    return gone("send to the monitor's socket");
   }
   return {};
 }
 
 Result<std::optional<Packet>> receive_packet(int socket) {
   std::string bytes(kPacketMax, '\0');
-  iovec part{bytes.data(), bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(kPacketDescriptorsMax * sizeof(int))];
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  ssize_t size = 0;
-  do {
-    size = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
+  ReceivedMessage arrived = receive_with_descriptors(socket, bytes);
+  const ssize_t size = arrived.size;
   if (size < 0 && errno == EAGAIN) return std::optional<Packet>();
   if (size < 0) return gone("receive from the monitor's socket");
   Packet packet;
-  packet.descriptors = take_descriptors(header);
+  packet.descriptors = std::move(arrived.descriptors);
   if (size == 0) return Error{Code::kUnavailable, "the other side has closed"};
-  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return not_ours();
+  if (arrived.cut) return not_ours();
   if (static_cast<size_t>(size) < 2 * kNumberBytes) return not_ours();
   bytes.resize(static_cast<size_t>(size));
   Unpacker in(std::string_view(bytes).substr(0, 2 * kNumberBytes));

@@ -22,7 +22,6 @@ namespace kist::runtime {
 
 inline constexpr uint32_t kProtocol = 1;
 inline constexpr size_t kPacketMax = 32 * 1024;
-inline constexpr size_t kPacketDescriptorsMax = 4;
 inline constexpr size_t kLongBodyMax = 16 * 1024 * 1024;
 
 enum class Kind : uint8_t {

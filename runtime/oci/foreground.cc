@@ -1,4 +1,5 @@
 #include "runtime/oci/foreground.h"
+#include "runtime/descriptors.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -126,18 +127,7 @@ Result<> send_console(const std::string& path, int console) {
   }
   char name[] = "/dev/ptmx";
   iovec part{name, sizeof(name) - 1};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(rights), &console, sizeof(console));
-  if (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) {
+  if (send_with_descriptors(socket.get(), {&part, 1}, {&console, 1}) < 0) {
     return errno_error("console socket " + path);
   }
   return {};

@@ -10,6 +10,7 @@
 #include "net/channel_message.h"
 #include "net/spdy_reader.h"
 #include "net/websocket_reader.h"
+#include "tests/support/spdy_recorder.h"
 
 namespace {
 
@@ -41,25 +42,6 @@ struct WebSocketRecorder : WebSocketReader::Sink {
   bool closed = false;
 };
 
-struct SpdyRecorder : SpdyReader::Sink {
-  void on_stream(Stream stream) override {
-    seen += "(stream " + std::to_string(stream.id);
-    for (const Header& header : stream.headers) seen += " " + header.name + "=" + header.value;
-    seen += stream.ends ? " fin)" : ")";
-  }
-  void on_data(uint32_t id, std::string_view bytes) override {
-    if (id != shown) seen += std::to_string(shown = id) + ":";
-    seen += bytes;
-  }
-  void on_data_end(uint32_t id) override { seen += "(end " + std::to_string(id) + ")"; }
-  void on_reset(uint32_t id) override { seen += "(reset " + std::to_string(id) + ")"; }
-  void on_ping(uint32_t id) override { seen += "(ping " + std::to_string(id) + ")"; }
-  bool given_up() const override { return false; }
-
-  std::string seen;
-  uint32_t shown = 0;
-};
-
 std::string read_websocket(std::string_view bytes, size_t piece, bool base64) {
   WebSocketReader reader;
   WebSocketRecorder recorder(base64);
@@ -73,7 +55,7 @@ std::string read_websocket(std::string_view bytes, size_t piece, bool base64) {
 
 std::string read_spdy(std::string_view bytes, size_t piece) {
   SpdyReader reader;
-  SpdyRecorder recorder;
+  testing::SpdyRecorder recorder;
   for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size()))) {
     const kist::Result<> fed = reader.feed(bytes.substr(0, piece), recorder);
     if (!fed.ok()) return recorder.seen + fed.error().message;

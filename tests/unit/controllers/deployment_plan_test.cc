@@ -4,25 +4,18 @@
 #include <catch2/catch.hpp>
 
 #include "src/controllers/deployment_revision.h"
+#include "tests/unit/controllers/pod_objects.h"
 
 using namespace kist;
 using namespace kist::controllers;
+using namespace kist::controllers::testing;
 
 namespace {
 
 constexpr int64_t kNow = 1'800'000'000;
 
-Json parse(std::string text) {
-  for (char& c : text)
-    if (c == '\'') c = '"';
-  Result<Json> json = api::parse_json(text);
-  INFO(text);
-  REQUIRE(json.ok());
-  return std::move(json).value();
-}
-
 Json deployment_of(const std::string& spec, const std::string& status = "{}") {
-  return parse(
+  return json_of(
       "{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'web','namespace':"
       "'n','uid':'u','generation':2},'spec':" +
       spec + ",'status':" + status + "}");
@@ -184,13 +177,13 @@ TEST_CASE("deployment: history") {
 }
 
 TEST_CASE("deployment: the hash tells templates and collisions apart") {
-  const Json a = parse("{'metadata':{'labels':{'a':'b','c':'d'}}}");
-  const Json same = parse("{'metadata':{'labels':{'c':'d','a':'b'}}}");
-  const Json other = parse("{'metadata':{'labels':{'a':'b','c':'e'}}}");
+  const Json a = json_of("{'metadata':{'labels':{'a':'b','c':'d'}}}");
+  const Json same = json_of("{'metadata':{'labels':{'c':'d','a':'b'}}}");
+  const Json other = json_of("{'metadata':{'labels':{'a':'b','c':'e'}}}");
   CHECK(template_hash(a.root(), 0) == template_hash(same.root(), 0));
   CHECK(template_hash(a.root(), 0) != template_hash(other.root(), 0));
   CHECK(template_hash(a.root(), 0) != template_hash(a.root(), 1));
-  const Json hashed = parse("{'metadata':{'labels':{'a':'b','c':'d','pod-template-hash':'x'}}}");
+  const Json hashed = json_of("{'metadata':{'labels':{'a':'b','c':'d','pod-template-hash':'x'}}}");
   CHECK(same_template(a.root(), hashed.root()));
   CHECK_FALSE(same_template(a.root(), other.root()));
 }
@@ -274,7 +267,7 @@ TEST_CASE("deployment: conditions of a rollout") {
         c.status);
     const DeploymentView view = view_deployment(json.root());
     std::vector<SetView> sets = c.sets;
-    const Json object = parse("{}");
+    const Json object = json_of("{}");
     for (SetView& one : sets) one.object = &object.root();
     Json status = deployment_status(view, sets, 0, kNow);
     judge_progress(view, sets, 0, status, kNow);

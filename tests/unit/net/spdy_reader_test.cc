@@ -5,32 +5,13 @@
 #include <string>
 
 #include "spdy_client.h"
+#include "tests/support/spdy_recorder.h"
 
 namespace kist::net {
 namespace {
 
 using namespace testing;
 using namespace std::string_literals;
-
-struct Recorder : SpdyReader::Sink {
-  void on_stream(Stream stream) override {
-    seen += "(stream " + std::to_string(stream.id);
-    for (const Header& header : stream.headers) seen += " " + header.name + "=" + header.value;
-    seen += stream.ends ? " fin)" : ")";
-  }
-  void on_data(uint32_t id, std::string_view bytes) override {
-    if (last_data != id) seen += std::to_string(id) + ":";
-    last_data = id;
-    seen += bytes;
-  }
-  void on_data_end(uint32_t id) override { seen += "(end " + std::to_string(id) + ")"; }
-  void on_reset(uint32_t id) override { seen += "(reset " + std::to_string(id) + ")"; }
-  void on_ping(uint32_t id) override { seen += "(ping " + std::to_string(id) + ")"; }
-  bool given_up() const override { return false; }
-
-  std::string seen;
-  uint32_t last_data = 0;
-};
 
 TEST_CASE("spdy: the dictionary is the draft's") {
   const std::string& words = spdy_dictionary();
@@ -89,7 +70,7 @@ TEST_CASE("spdy reader: what it reads, in any pieces") {
     for (const size_t piece : {size_t{1}, size_t{7}, c.bytes.size()}) {
       INFO(c.name << ", in pieces of " << piece);
       SpdyReader reader;
-      Recorder recorder;
+      SpdyRecorder recorder;
       std::string error;
       for (size_t at = 0; at < c.bytes.size() && error.empty(); at += piece) {
         const Result<> fed = reader.feed(std::string_view(c.bytes).substr(at, piece), recorder);
