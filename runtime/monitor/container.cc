@@ -79,7 +79,8 @@ int64_t Container::now_ns() const {
 Result<> Container::open_output() {
   std::optional<LogWriter> log;
   if (!options_.log.path.empty()) log = TRY(LogWriter::open(options_.log, host_.clock));
-  output_ = std::make_unique<Output>(host_.poller, host_.clock, std::move(log));
+  output_ =
+      std::make_unique<Output>(host_.poller, host_.clock, host_.stalled_outputs, std::move(log));
   return {};
 }
 
@@ -130,7 +131,8 @@ std::unique_ptr<Container> Container::recover(MonitorHost& host, const Container
   ContainerOptions options;
   options.id = record.status.id;
   std::unique_ptr<Container> made(new Container(host, std::move(options)));
-  made->output_ = std::make_unique<Output>(host.poller, host.clock, std::nullopt);
+  made->output_ =
+      std::make_unique<Output>(host.poller, host.clock, host.stalled_outputs, std::nullopt);
   made->status_ = record.status;
   made->cgroup_ = Cgroup::open(host.cgroups, record.cgroup);
   if (record.status.state == ContainerState::kExited) return made;

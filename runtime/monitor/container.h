@@ -25,6 +25,7 @@ struct MonitorHost {
   const Clock& clock;
   const std::string& directory;
   const CgroupHost& cgroups;
+  int& stalled_outputs;                     // how many containers wait for a slow reader
   std::function<void(MonitorEvent)> ended;  // tells the subscribers
 };
 

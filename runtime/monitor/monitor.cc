@@ -58,8 +58,8 @@ class Monitor {
         directory_(std::move(directory)),
         clock_(clock),
         cgroups_(read_host_facts("/").cgroups),
-        host_{poller_, clock_, directory_, cgroups_,
-              [this](const MonitorEvent& event) { tell(event); }} {}
+        host_{poller_,  clock_,           directory_,
+              cgroups_, stalled_outputs_, [this](const MonitorEvent& event) { tell(event); }} {}
 
   Result<> begin();  // fresh, or after a monitor that was killed
   Result<> resume(int handed_over);
@@ -99,6 +99,7 @@ class Monitor {
   const std::string directory_;
   const Clock& clock_;
   const CgroupHost cgroups_;
+  int stalled_outputs_ = 0;
   MonitorHost host_;
   Fd lock_, listener_;
   uint64_t listener_number_ = 0;
@@ -444,9 +445,7 @@ Result<> Monitor::resume(int handed_over) {
 
 Result<> Monitor::run() {
   while (!stopping_) {
-    const bool stalled = std::any_of(containers_.begin(), containers_.end(), [](const auto& each) {
-      return each.second->output().stalled();
-    });
+    const bool stalled = stalled_outputs_ > 0;
     TRY(poller_.wait(stalled ? kStallCheckMs : -1));
     if (stalled) {
       for (const auto& [id, container] : containers_) container->output().cut_off_stalled();

@@ -23,6 +23,7 @@ bool make_nonblocking(int descriptor) {
 }  // namespace
 
 Output::~Output() {
+  if (stalled_) --stalled_outputs_;
   for (Source& source : sources_) poller_.forget(source.number);
   for (Attached& attached : attached_) poller_.forget(attached.number);
 }
@@ -135,15 +136,13 @@ void Output::end(LogStream stream) {
   }
 }
 
-bool Output::stalled() const {
-  return std::any_of(attached_.begin(), attached_.end(),
-                     [](const Attached& attached) { return !attached.pending.empty(); });
-}
-
 void Output::pause_or_resume() {
-  const bool wanted = stalled();
-  if (wanted == paused_) return;
-  paused_ = wanted;
+  const bool wanted = std::any_of(attached_.begin(), attached_.end(), [](const Attached& attached) {
+    return !attached.pending.empty();
+  });
+  if (wanted == stalled_) return;
+  stalled_ = wanted;
+  stalled_outputs_ += wanted ? 1 : -1;
   for (const Source& source : sources_)
     poller_.change(source.number, wanted ? 0U : uint32_t{EPOLLIN});
 }
@@ -167,6 +166,7 @@ void Output::finish() {
     flush(attached_.front());
     drop(attached_.begin());
   }
+  pause_or_resume();
 }
 
 }  // namespace kist::runtime

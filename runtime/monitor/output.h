@@ -27,9 +27,10 @@ inline constexpr size_t kAttachedMax = 32;  // at a time, of one container
 
 class Output {
  public:
-  // `poller` and `clock` outlive it.
-  Output(Poller& poller, const Clock& clock, std::optional<LogWriter> log)
-      : poller_(poller), clock_(clock), log_(std::move(log)) {}
+  // All three outlive it. `stalled_outputs` counts those that wait for somebody attached, so that
+  // nobody has to ask each of them.
+  Output(Poller& poller, const Clock& clock, int& stalled_outputs, std::optional<LogWriter> log)
+      : poller_(poller), clock_(clock), stalled_outputs_(stalled_outputs), log_(std::move(log)) {}
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -41,7 +42,7 @@ class Output {
   // The program has ended: reads what is left without waiting, ends lines, lets go of everyone.
   void finish();
   void cut_off_stalled();  // call it now and then while stalled()
-  bool stalled() const;
+  bool stalled() const { return stalled_; }
 
   LogWriter* log() { return log_ ? &*log_ : nullptr; }
   int source(LogStream stream) const { return sources_[index(stream)].fd.get(); }
@@ -71,14 +72,15 @@ class Output {
   void flush(Attached& attached);
   void drop(std::list<Attached>::iterator attached);
   void end(LogStream stream);
-  void pause_or_resume();
+  void pause_or_resume();  // after whatever may have begun or ended a stall
 
   Poller& poller_;
   const Clock& clock_;
+  int& stalled_outputs_;
   std::optional<LogWriter> log_;
   Source sources_[2];
   std::list<Attached> attached_;
-  bool paused_ = false;
+  bool stalled_ = false;  // nothing more is read
 };
 
 }  // namespace kist::runtime

@@ -57,7 +57,7 @@ struct Fixture {
     folder = ::mkdtemp(name);
     Result<LogWriter> log = LogWriter::open({folder + "/0.log"}, clock);
     REQUIRE(log.ok());
-    output = std::make_unique<Output>(poller, clock, std::move(log).value());
+    output = std::make_unique<Output>(poller, clock, stalled_outputs, std::move(log).value());
     REQUIRE(output->add_stream(LogStream::kStdout, std::move(out.reading)).ok());
     REQUIRE(output->add_stream(LogStream::kStderr, std::move(error.reading)).ok());
   }
@@ -75,6 +75,7 @@ struct Fixture {
   }
 
   StepClock clock;
+  int stalled_outputs = 0;
   Poller poller = std::move(Poller::create()).value();
   Pipe out, error;
   std::string folder;
@@ -124,6 +125,7 @@ TEST_CASE("output: a slow reader holds its container back, then is cut off") {
   fixture.out.write(flood);
   fixture.turn();
   REQUIRE(fixture.output->stalled());
+  CHECK(fixture.stalled_outputs == 1);
   const size_t logged = fixture.log().size();
   fixture.out.write(flood);
   fixture.turn(3);
@@ -140,6 +142,15 @@ TEST_CASE("output: a slow reader holds its container back, then is cut off") {
       got += slow.read();
     }
     CHECK(got.size() == 2 * flood.size());
+    CHECK(fixture.stalled_outputs == 0);
+  }
+  SECTION("the container ends meanwhile") {
+    fixture.output->finish();
+    CHECK(fixture.stalled_outputs == 0);
+  }
+  SECTION("the container is forgotten meanwhile") {
+    fixture.output.reset();
+    CHECK(fixture.stalled_outputs == 0);
   }
   SECTION("it never does") {
     fixture.output->cut_off_stalled();
