@@ -42,7 +42,7 @@ uint8_t number_of(Kind kind) { return static_cast<uint8_t>(kind); }
 
 Result<MonitorClient> MonitorClient::connect(const std::string& directory) {
   MonitorClient client(TRY(connect_to_monitor(directory)));
-  Answer answer = TRY(client.call(number_of(Kind::kHello), Packer().number(kProtocol).take(), {}));
+  TRY(client.call(number_of(Kind::kHello), Packer().number(kProtocol).take(), {}));
   return client;
 }
 

@@ -49,17 +49,6 @@ Result<> send_signal(const Fd& pidfd, int number) {
   return errno_error("send signal " + std::to_string(number));
 }
 
-void save_descriptor(Packer& out, std::vector<int>& descriptors, int descriptor) {
-  out.number(static_cast<uint64_t>(static_cast<int64_t>(descriptor)));
-  if (descriptor >= 0) descriptors.push_back(descriptor);
-}
-
-Fd restore_descriptor(Unpacker& in) {
-  Fd descriptor(static_cast<int>(static_cast<int64_t>(in.number())));
-  if (descriptor) ::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
-  return descriptor;
-}
-
 }  // namespace
 
 Container::Container(MonitorHost& host, ContainerOptions options)
@@ -304,24 +293,24 @@ void Container::save(Packer& out, std::vector<int>& descriptors) const {
   out.text(options_.log.path).number(static_cast<uint64_t>(options_.log.bytes_max));
   out.number(static_cast<uint64_t>(options_.log.files_max));
   out.flag(options_.standard_input).flag(options_.standard_input_once).text(cgroup_.path());
-  save_descriptor(out, descriptors, first_.pidfd.get());
-  for (const Fd* fd : {&gate_, &console_, &input_}) save_descriptor(out, descriptors, fd->get());
+  pack_descriptor(out, descriptors, first_.pidfd.get());
+  for (const Fd* fd : {&gate_, &console_, &input_}) pack_descriptor(out, descriptors, fd->get());
   for (const LogStream stream : {LogStream::kStdout, LogStream::kStderr}) {
-    save_descriptor(out, descriptors, output_->source(stream));
+    pack_descriptor(out, descriptors, output_->source(stream));
     const LogWriter* log = output_->log();
     out.text(log == nullptr ? std::string() : log->unfinished(stream));
   }
   out.number(execs_.size());
   for (const auto& [name, process] : execs_) {
     out.text(name).number(static_cast<uint64_t>(process.pid));
-    save_descriptor(out, descriptors, process.pidfd.get());
+    pack_descriptor(out, descriptors, process.pidfd.get());
   }
   uint64_t attached = 0;
   output_->each_attached([&](LogStream, int) { ++attached; });
   out.number(attached);
   output_->each_attached([&](LogStream stream, int descriptor) {
     out.number(static_cast<uint64_t>(stream));
-    save_descriptor(out, descriptors, descriptor);
+    pack_descriptor(out, descriptors, descriptor);
   });
 }
 
@@ -339,12 +328,12 @@ Result<std::unique_ptr<Container>> Container::restore(MonitorHost& host, Unpacke
   made->cgroup_ = Cgroup::open(host.cgroups, in.text());
   TRY(made->open_output());
   made->first_.pid = status.pid;
-  made->first_.pidfd = restore_descriptor(in);
-  made->gate_ = restore_descriptor(in);
-  made->console_ = restore_descriptor(in);
-  made->input_ = restore_descriptor(in);
+  made->first_.pidfd = unpack_descriptor(in);
+  made->gate_ = unpack_descriptor(in);
+  made->console_ = unpack_descriptor(in);
+  made->input_ = unpack_descriptor(in);
   for (const LogStream stream : {LogStream::kStdout, LogStream::kStderr}) {
-    Fd source = restore_descriptor(in);
+    Fd source = unpack_descriptor(in);
     std::string unfinished = in.text();
     if (LogWriter* log = made->output_->log()) log->restore(stream, std::move(unfinished));
     if (source) TRY(made->output_->add_stream(stream, std::move(source)));
@@ -353,12 +342,12 @@ Result<std::unique_ptr<Container>> Container::restore(MonitorHost& host, Unpacke
     const std::string name = in.text();
     Process& process = made->execs_[name];
     process.pid = static_cast<pid_t>(in.number());
-    process.pidfd = restore_descriptor(in);
+    process.pidfd = unpack_descriptor(in);
     TRY(made->watch(process, name));
   }
   for (uint64_t left = in.number(); left > 0 && left <= kAttachedMax; --left) {
     const auto stream = in.number() == 0 ? LogStream::kStdout : LogStream::kStderr;
-    TRY(made->output_->attach_one(stream, restore_descriptor(in)));
+    TRY(made->output_->attach_one(stream, unpack_descriptor(in)));
   }
   if (made->first_.pidfd) TRY(made->watch(made->first_, {}));
   return made;

@@ -1,5 +1,6 @@
 #include "runtime/monitor/message.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -77,6 +78,17 @@ ProcessExit unpack_exit(Unpacker& in) {
   exit.lost = in.flag();
   exit.time_ns = static_cast<int64_t>(in.number());
   return exit;
+}
+
+void pack_descriptor(Packer& out, std::vector<int>& kept, int descriptor) {
+  out.number(static_cast<uint64_t>(static_cast<int64_t>(descriptor)));
+  if (descriptor >= 0) kept.push_back(descriptor);
+}
+
+Fd unpack_descriptor(Unpacker& in) {
+  Fd descriptor(static_cast<int>(static_cast<int64_t>(in.number())));
+  if (descriptor) ::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
+  return descriptor;
 }
 
 Result<> send_packet(int socket, const Packet& packet, const std::vector<int>& descriptors) {

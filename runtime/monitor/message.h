@@ -75,6 +75,11 @@ class Unpacker {
 void pack_exit(Packer& out, const ProcessExit& exit);
 ProcessExit unpack_exit(Unpacker& in);
 
+// A descriptor for a successor of this process, which has it under the same number: `kept` collects
+// those that must outlive exec. -1 stands for none. What is unpacked is closed by exec again.
+void pack_descriptor(Packer& out, std::vector<int>& kept, int descriptor);
+Fd unpack_descriptor(Unpacker& in);
+
 // Never blocks longer than the peer's queue is full. kUnavailable: the peer is gone.
 Result<> send_packet(int socket, const Packet& packet, const std::vector<int>& descriptors);
 // Nothing: nothing there yet (a socket that does not block). kUnavailable: the peer is gone.

@@ -42,9 +42,6 @@ void keep_over_exec(const std::vector<int>& descriptors, bool keep) {
   }
 }
 
-uint64_t as_number(int value) { return static_cast<uint64_t>(static_cast<int64_t>(value)); }
-int as_descriptor(uint64_t value) { return static_cast<int>(static_cast<int64_t>(value)); }
-
 // What an answer carries beside its body; `own` are closed after it was sent.
 struct Reply {
   std::string body;
@@ -389,12 +386,14 @@ Result<Reply> Monitor::upgrade(Client& asking, Packet& packet, Unpacker& in) {
   const std::string program = in.text();
   TRY(in.done());
   Packer out;
-  std::vector<int> descriptors{lock_.get(), listener_.get()};
-  out.number(kHandoverFormat).number(as_number(lock_.get())).number(as_number(listener_.get()));
+  std::vector<int> descriptors;
+  out.number(kHandoverFormat);
+  pack_descriptor(out, descriptors, lock_.get());
+  pack_descriptor(out, descriptors, listener_.get());
   out.number(clients_.size());
   for (const auto& [id, client] : clients_) {
-    descriptors.push_back(client.socket.get());
-    out.number(as_number(client.socket.get())).flag(client.greeted).flag(client.subscribed);
+    pack_descriptor(out, descriptors, client.socket.get());
+    out.flag(client.greeted).flag(client.subscribed);
     out.flag(&client == &asking).number(packet.serial);
   }
   out.number(containers_.size());
@@ -418,14 +417,12 @@ Result<> Monitor::resume(int handed_over) {
   if (in.number() != kHandoverFormat) {
     return Error{Code::kInvalid, "the predecessor's state is of another version"};
   }
-  lock_ = Fd(as_descriptor(in.number()));
-  Fd listener(as_descriptor(in.number()));
-  keep_over_exec({lock_.get(), listener.get()}, false);
+  lock_ = unpack_descriptor(in);
+  Fd listener = unpack_descriptor(in);
   std::vector<std::pair<int, uint64_t>> waiting;
   for (uint64_t left = in.number(); left > 0 && left <= kMonitorClientsMax; --left) {
-    Fd socket(as_descriptor(in.number()));
+    Fd socket = unpack_descriptor(in);
     const int descriptor = socket.get();
-    keep_over_exec({descriptor}, false);
     const bool greeted = in.flag(), subscribed = in.flag(), asking = in.flag();
     const uint64_t serial = in.number();
     TRY(add_client(std::move(socket), greeted, subscribed));
