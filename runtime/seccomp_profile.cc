@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "kist/base/fd.h"
+#include "kist/base/text.h"
 
 namespace kist::runtime {
 namespace {
@@ -76,8 +77,7 @@ Result<uint32_t> flags_of(const std::vector<std::string>& names) {
 
 Result<> add_architectures(scmp_filter_ctx context, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    std::string word = name.starts_with("SCMP_ARCH_") ? name.substr(10) : name;
-    for (char& c : word) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    const std::string word = ascii_lower(name.starts_with("SCMP_ARCH_") ? name.substr(10) : name);
     const uint32_t token = ::seccomp_arch_resolve_name(word.c_str());
     if (token == 0) return invalid("architectures", "unknown architecture \"" + name + "\"");
     const int added = ::seccomp_arch_add(context, token);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kist/api/field_errors.h"
+#include "kist/base/text.h"
 
 namespace kist::api {
 namespace {
@@ -25,9 +26,7 @@ void add(FieldErrors& errors, const FieldPath& path, std::string_view value,
 void validate_annotations(const Value& annotations, const FieldPath& path, FieldErrors& errors) {
   size_t total = 0;
   for (const auto& entry : annotations.GetObject()) {
-    std::string lower(view(entry.name));
-    for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    add(errors, path, view(entry.name), check_qualified_name(lower));
+    add(errors, path, view(entry.name), check_qualified_name(ascii_lower(view(entry.name))));
     total += view(entry.name).size() + view(entry.value).size();
   }
   if (total > kAnnotationBytesMax) errors.too_long(path, kAnnotationBytesMax);

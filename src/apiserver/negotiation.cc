@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kist/base/text.h"
 #include "src/apiserver/text.h"
 
 namespace kist::apiserver {
@@ -11,25 +12,17 @@ namespace {
 
 constexpr size_t kMediaTypesMax = 64;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return out;
-}
-
 MediaType parse_one(std::string_view clause) {
   MediaType out;
   size_t end = clause.find(';');
-  out.type = lower(trim(clause.substr(0, end)));
+  out.type = ascii_lower(trim(clause.substr(0, end)));
   while (end != std::string_view::npos) {
     clause.remove_prefix(end + 1);
     end = clause.find(';');
     std::string_view parameter = trim(clause.substr(0, end));
     size_t equal = parameter.find('=');
     if (equal == std::string_view::npos) continue;
-    std::string name = lower(trim(parameter.substr(0, equal)));
+    std::string name = ascii_lower(trim(parameter.substr(0, equal)));
     std::string_view value = trim(parameter.substr(equal + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);

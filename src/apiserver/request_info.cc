@@ -1,5 +1,6 @@
 // Paths and queries of requests, taken apart without trusting them.
 #include "src/apiserver/request_info.h"
+#include "kist/base/text.h"
 
 namespace kist::apiserver {
 namespace {
@@ -24,14 +25,6 @@ Result<std::vector<std::string>> split_path(std::string_view path) {
   return segments;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string resource_verb(const net::Request& request, const RequestInfo& info, const Query& query,
                           bool watch_prefix) {
   bool watching = watch_prefix || query.flag("watch");
@@ -44,7 +37,7 @@ std::string resource_verb(const net::Request& request, const RequestInfo& info, 
   if (request.method == "PUT") return "update";
   if (request.method == "PATCH") return "patch";
   if (request.method == "DELETE") return info.name.empty() ? "deletecollection" : "delete";
-  return lower(request.method);
+  return ascii_lower(request.method);
 }
 
 // `rest` is what follows the version: [namespaces/<ns>/]<resource>[/<name>[/<subresource>]].
@@ -69,7 +62,7 @@ void read_resource(std::vector<std::string>& rest, RequestInfo& info) {
 Result<RequestInfo> parse_request(const net::Request& request, const Query& query) {
   RequestInfo info;
   info.path = request.path;
-  info.verb = lower(request.method);
+  info.verb = ascii_lower(request.method);
   if (request.path.size() > kPathBytesMax) {
     return Error{Code::kBadRequest, "the path is too long"};
   }

@@ -1,5 +1,6 @@
 // Percent escapes and the parameters of a query.
 #include "kist/net/query.h"
+#include "kist/base/text.h"
 
 namespace kist::net {
 namespace {
@@ -9,14 +10,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 bool is_unreserved(unsigned char c) {
@@ -91,7 +84,7 @@ std::vector<std::string_view> Query::all(std::string_view name) const {
 
 bool Query::flag(std::string_view name) const {
   if (!has(name)) return false;
-  std::string value = lower(get(name));
+  std::string value = ascii_lower(get(name));
   return value != "false" && value != "0";
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kist/api/field_errors.h"
+#include "kist/base/text.h"
 #include "src/apiserver/registry/prepare.h"
 #include "src/apiserver/status.h"
 #include "src/apiserver/text.h"
@@ -153,10 +154,7 @@ const NodeStream* kind_of(const RequestInfo& info) {
 }
 
 bool asks_to_upgrade(const net::Request& request) {
-  std::string connection(request.header("Connection"));
-  std::ranges::transform(connection, connection.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string connection = ascii_lower(request.header("Connection"));
   return connection.find("upgrade") != connection.npos && !request.header("Upgrade").empty();
 }
 

@@ -1,9 +1,9 @@
 // The rules of a PodSpec as a whole.
 #include <algorithm>
-#include <cctype>
 #include <set>
 
 #include "kist/api/quantity.h"
+#include "kist/base/text.h"
 #include "src/apiserver/registry/kinds/pod_spec.h"
 
 namespace kist::apiserver {
@@ -186,9 +186,8 @@ void validate_pod_template(const Value& pod_template, const FieldPath& path, Fie
   }
   validate_pod_metadata(metadata, here, errors);
   each_member(metadata, "annotations", [&](std::string_view key, const Value&) {
-    std::string lower(key);
-    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    add_messages(errors, path.child("annotations"), key, api::check_qualified_name(lower));
+    add_messages(errors, path.child("annotations"), key,
+                 api::check_qualified_name(ascii_lower(key)));
   });
   FieldPath spec = path.child("spec");
   validate_pod_spec(at(pod_template, "spec"), spec, {.is_template = true}, errors);

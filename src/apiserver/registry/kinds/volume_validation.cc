@@ -1,10 +1,10 @@
 // Volumes, and the references to fields and resources that volumes and variables share.
 #include <algorithm>
-#include <cctype>
 #include <set>
 #include <span>
 
 #include "kist/api/quantity.h"
+#include "kist/base/text.h"
 #include "src/apiserver/registry/kinds/pod_spec.h"
 
 namespace kist::apiserver {
@@ -223,7 +223,7 @@ bool validate_subscript(std::string_view text, const FieldPath& path, FieldError
   std::string_view base = text.substr(0, open);
   std::string key(text.substr(open + 2, text.size() - open - 4));
   if (base == "metadata.annotations") {
-    for (char& c : key) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    key = ascii_lower(key);
   } else if (base != "metadata.labels") {
     errors.invalid(path, text, "does not support subscript");
     return true;
