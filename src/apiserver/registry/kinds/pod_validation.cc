@@ -1,5 +1,6 @@
 // The rules of a PodSpec as a whole.
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "kist/api/quantity.h"
