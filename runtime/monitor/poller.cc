@@ -49,7 +49,8 @@ Result<> Poller::wait(int timeout_ms) {
   const int count = ::epoll_wait(epoll_.get(), events, kBatchMax, timeout_ms);
   if (count < 0 && errno != EINTR) return errno_error("epoll_wait");
   for (int i = 0; i < count; ++i) {
-    const auto found = watched_.find(events[i].data.u64);
+    const uint64_t number = events[i].data.u64;  // epoll_event is packed: no reference into it
+    const auto found = watched_.find(number);
     if (found == watched_.end()) continue;
     const std::shared_ptr<Watched> kept = found->second;  // it may forget itself
     kept->ready(events[i].events);
