@@ -192,7 +192,8 @@ void repair_after(Core& core, const ResourceCache& cache, const CacheEvent& even
     wanted = wanted_root_ca(core, namespace_name);
   }
   if (wanted.path.empty()) return;
-  core.workers->post([&core, wanted = std::move(wanted), namespace_name] {
+  auto open = std::make_shared<OpenCalls::Token>(core.open_calls);
+  core.workers->post([&core, open, wanted = std::move(wanted), namespace_name] {
     if (core.stopping) return;
     if (!namespace_name.empty() && terminating(core, namespace_name)) return;
     make_and_log(core, wanted);

@@ -74,7 +74,8 @@ int64_t Core::now_seconds() const {
 std::string Core::now_text() const { return format_rfc3339(clock.now()); }
 
 Call::Call(Core& core_, net::Request request_, std::shared_ptr<net::Exchange> exchange_)
-    : core(core_),
+    : open(core_.open_calls),
+      core(core_),
       request(std::move(request_)),
       exchange(std::move(exchange_)),
       started(std::chrono::steady_clock::now()) {}

@@ -15,6 +15,7 @@
 #include "src/apiserver/authn/authn.h"
 #include "src/apiserver/metrics.h"
 #include "src/apiserver/negotiation.h"
+#include "src/apiserver/open_calls.h"
 #include "src/apiserver/registry/resource.h"
 #include "src/apiserver/request_info.h"
 #include "src/apiserver/status.h"
@@ -56,6 +57,7 @@ struct Core {
   const Clock& clock;
   const Options options;
   Metrics metrics;
+  OpenCalls open_calls;
   WatchCache cache;
   CacheReader reader;
   std::vector<Served> served;
@@ -79,6 +81,8 @@ struct Call : std::enable_shared_from_this<Call> {
   Call(Core& core, net::Request request, std::shared_ptr<net::Exchange> exchange);
   ~Call();
 
+  // First, so that it ends when all else has. A watch releases it: the cache ends watches.
+  OpenCalls::Token open;
   Core& core;
   net::Request request;
   std::shared_ptr<net::Exchange> exchange;

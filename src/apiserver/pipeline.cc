@@ -130,6 +130,7 @@ Verdict dispatch(const CallPtr& call) {
     serve_node_stream(call);
   } else if (plain && info.verb == "watch") {
     watch(call);
+    call->open.release();
   } else if (plain && info.verb == "get") {
     get(call);
   } else if (plain && info.verb == "list") {

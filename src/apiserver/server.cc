@@ -98,6 +98,7 @@ class Server : public ApiServer {
   void shut_down() {
     if (core_.stopping.exchange(true)) return;
     core_.timers.reset();
+    core_.open_calls.wait_none();  // also those whose write the store has not answered yet
     core_.cache.finish_watchers();
     core_.cache.stop();
     core_.workers.reset();  // runs what is queued
