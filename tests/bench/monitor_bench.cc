@@ -1,7 +1,7 @@
 // What the monitor costs: memory for each container, time and CPU to start one, bytes of log per
 // second of CPU. Needs root and Debian's busybox-static.
 //
-//   build-release/tests/bench/monitor_bench build-release/src/cli/kist [CONTAINERS]
+//   build-bench/tests/bench/monitor_bench build-bench/src/cli/kist [CONTAINERS]
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

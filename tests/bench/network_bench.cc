@@ -1,7 +1,7 @@
 // What Services and pods cost the node's network, against a chain for each Service as other proxies
 // write them, by nft and by iptables, in the same run.
 //
-//   build-release/tests/bench/network_bench [--quick] [SERVICES]
+//   build-bench/tests/bench/network_bench [--quick] [SERVICES]
 //
 // In a network namespace of its own; wants root, exit code 77 without. One figure a line: wall time,
 // and CPU of this process and its children (the kernel works on their account). Of each Service
