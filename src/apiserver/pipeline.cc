@@ -43,14 +43,15 @@ Verdict authorize(const CallPtr& call) {
 // Requests at a time are bounded; watches have their own bound, streams that of connections.
 Verdict limit(const CallPtr& call) {
   if (call->info.verb == "watch" || is_node_stream(call->info)) return Verdict::kPass;
+  // In-process clients are bounded by themselves: they must neither starve behind the others nor
+  // take their places.
+  if (call->request.remote_address == "in-process") return Verdict::kPass;
   bool reads = call->info.verb == "get" || call->info.verb == "list" || call->info.verb == "head";
   Core& core = call->core;
   std::atomic<int>& inflight = reads ? core.metrics.reads_inflight : core.metrics.writes_inflight;
   int inflight_max = reads ? core.options.reads_inflight_max : core.options.writes_inflight_max;
-  // In-process clients are bounded by themselves and must not starve behind the others.
-  bool local = call->request.remote_address == "in-process";
   call->inflight = &inflight;
-  if (++inflight <= inflight_max || local) return Verdict::kPass;
+  if (++inflight <= inflight_max) return Verdict::kPass;
   return refuse(call, {Code::kTooManyRequests, "Too many requests, please try again later."});
 }
 

@@ -1,6 +1,7 @@
-// Stopping while the store has not answered yet.
+// What others meet while the store has not answered a write yet.
 #include <catch2/catch.hpp>
 #include <future>
+#include <utility>
 
 #include "kist/base/mutex.h"
 #include "tests/support/api_harness.h"
@@ -10,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A store whose answers to writes can be held back.
+// A store that holds back its answer to one write.
 class HoldingStore : public datastore::Store {
  public:
   void submit(datastore::Write write, Done done) override {
@@ -18,7 +19,7 @@ class HoldingStore : public datastore::Store {
                    [this, done = std::move(done)](Result<datastore::Entry> entry) {
                      {
                        MutexLock lock(mutex_);
-                       if (holding_) {
+                       if (std::exchange(holding_, false)) {
                          held_ = [done, entry = std::move(entry)] { done(entry); };
                          changed_.notify_all();
                          return;
@@ -44,7 +45,7 @@ class HoldingStore : public datastore::Store {
   Result<> compact(datastore::Revision upto) override { return store_->compact(upto); }
   Result<datastore::Stat> stat() override { return store_->stat(); }
 
-  void hold() {
+  void hold_next() {
     MutexLock lock(mutex_);
     holding_ = true;
   }
@@ -56,7 +57,6 @@ class HoldingStore : public datastore::Store {
     std::function<void()> held;
     {
       MutexLock lock(mutex_);
-      holding_ = false;
       held.swap(held_);
     }
     held();
@@ -70,18 +70,57 @@ class HoldingStore : public datastore::Store {
   std::function<void()> held_ GUARDED_BY(mutex_);
 };
 
+std::shared_ptr<test::RecordingExchange> post_map(apiserver::ApiServer& server,
+                                                  const std::string& name,
+                                                  const std::string& from = "test") {
+  auto exchange = std::make_shared<test::RecordingExchange>();
+  net::Request request = test::ApiHarness::request_of({"POST",
+                                                       "/api/v1/namespaces/default/configmaps",
+                                                       R"({"metadata":{"name":")" + name + "\"}}",
+                                                       {{"Content-Type", "application/json"}}});
+  request.remote_address = from;
+  server.handle(std::move(request), exchange);
+  return exchange;
+}
+
+TEST_CASE("limit: writes of others count, in-process ones do not") {
+  HoldingStore store;
+  apiserver::Options options = test::ApiHarness::default_options();
+  options.writes_inflight_max = 1;
+  auto server = apiserver::ApiServer::create(store, system_clock(), std::move(options));
+  REQUIRE(server->start().ok());
+  struct Case {
+    const char *name, *first, *second;
+    int status;
+  };
+  const Case cases[] = {
+      {"others", "127.0.0.1:1", "127.0.0.1:2", 429},
+      {"in-process first", "in-process", "127.0.0.1:2", 201},
+      {"in-process second", "127.0.0.1:1", "in-process", 201},
+  };
+  for (const Case& c : cases) {
+    INFO(c.name);
+    const std::string name = "m" + std::to_string(&c - cases);
+    store.hold_next();
+    auto first = post_map(*server, name + "a", c.first);
+    store.wait_held();
+    auto second = post_map(*server, name + "b", c.second);
+    CHECK(second->wait());
+    CHECK(second->status() == c.status);
+    store.give_back();
+    CHECK(first->wait());
+    CHECK(first->status() == 201);
+  }
+  server->stop();
+}
+
 TEST_CASE("stop: waits for writes that the store has not answered") {
   HoldingStore store;
   auto server =
       apiserver::ApiServer::create(store, system_clock(), test::ApiHarness::default_options());
   REQUIRE(server->start().ok());
-  store.hold();
-  auto exchange = std::make_shared<test::RecordingExchange>();
-  server->handle(test::ApiHarness::request_of({"POST",
-                                               "/api/v1/namespaces/default/configmaps",
-                                               R"({"metadata":{"name":"late"}})",
-                                               {{"Content-Type", "application/json"}}}),
-                 exchange);
+  store.hold_next();
+  auto exchange = post_map(*server, "late");
   store.wait_held();
   std::future<void> stopped = std::async(std::launch::async, [&] {
     server->stop();
