@@ -49,6 +49,7 @@ struct EventRecorder::Memory {
   }
 
   Mutex mutex;
+  size_t in_flight GUARDED_BY(mutex) = 0;
   std::unordered_map<std::string, Similar> similar GUARDED_BY(mutex);
   std::unordered_map<std::string, Same> same GUARDED_BY(mutex);
   std::unordered_map<std::string, Bucket> buckets GUARDED_BY(mutex);
@@ -80,6 +81,8 @@ EventRecorder::Decision EventRecorder::decide(const ObjectReference& about, Even
   const std::string object = about.kind + "/" + about.space + "/" + about.name + "/" + about.uid;
   const std::string kin = object + "|" + type_text(type) + "|" + std::string(reason);
   MutexLock lock(memory_->mutex);
+  decision.drop = memory_->in_flight >= kEventsInFlightMax;
+  if (decision.drop) return decision;
 
   Memory::Similar& similar = Memory::at(memory_->similar, kin);
   if (now - similar.last > kEventWindow) similar.messages.clear();
@@ -102,7 +105,9 @@ EventRecorder::Decision EventRecorder::decide(const ObjectReference& about, Even
   decision.count = same.count;
   decision.first_seen = same.first_seen;
   decision.name = same.name;
-  if (!decision.drop) bucket.tokens -= 1;
+  if (decision.drop) return decision;
+  bucket.tokens -= 1;
+  ++memory_->in_flight;
   return decision;
 }
 
@@ -152,6 +157,7 @@ void EventRecorder::write(const ObjectReference& about, EventType type, std::str
   call.body = api::to_text(root);
   client_.send(std::move(call), [memory = memory_, key = decision.key, name](Result<Slice> answer) {
     MutexLock lock(memory->mutex);
+    --memory->in_flight;
     const auto known = memory->same.find(key);
     if (answer.ok()) {
       if (known != memory->same.end()) known->second.name = name;

@@ -8,6 +8,7 @@
 
 #include "kist/base/log.h"
 #include "kist/base/mutex.h"
+#include "kist/client/events.h"
 
 namespace kist::scheduler {
 namespace {
@@ -46,6 +47,7 @@ struct Reporter::Memory {
     std::chrono::steady_clock::time_point seen, written;
   };
   Mutex mutex;
+  size_t in_flight GUARDED_BY(mutex) = 0;
   std::unordered_map<std::string, Series> series GUARDED_BY(mutex);
 };
 
@@ -75,6 +77,7 @@ void Reporter::report(const PodInfo& about, const Report& report) {
   int64_t count = 0;
   {
     MutexLock lock(memory_->mutex);
+    if (memory_->in_flight >= client::kEventsInFlightMax) return;
     if (memory_->series.size() >= kSeriesMax && !memory_->series.contains(key))
       memory_->series.clear();
     Memory::Series& series = memory_->series[key];
@@ -84,9 +87,11 @@ void Reporter::report(const PodInfo& about, const Report& report) {
     path = series.path;
     if (count > 2 && now - series.written < kSeriesWritePeriod) return;
     series.written = now;
+    if (count > 1 && path.empty()) return;  // its creation is still under way
+    ++memory_->in_flight;
   }
   if (count == 1) return create(about, report, key);
-  if (!path.empty()) raise(path, key, count);  // else its creation is still under way
+  raise(path, key, count);
 }
 
 void Reporter::create(const PodInfo& about, const Report& report, const std::string& key) {
@@ -113,6 +118,7 @@ void Reporter::create(const PodInfo& about, const Report& report, const std::str
       {.method = "POST", .path = client::kEvents.path(about.space), .body = api::to_text(event)},
       [memory = memory_, key, path](Result<Slice> answer) {
         MutexLock lock(memory->mutex);
+        --memory->in_flight;
         const auto known = memory->series.find(key);
         if (answer.ok()) {
           if (known != memory->series.end()) known->second.path = path;
@@ -132,8 +138,9 @@ void Reporter::raise(const std::string& path, const std::string& key, int64_t co
                 .content_type = "application/merge-patch+json",
                 .body = body},
                [memory = memory_, key](const Result<Slice>& answer) {
-                 if (answer.ok()) return;
                  MutexLock lock(memory->mutex);
+                 --memory->in_flight;
+                 if (answer.ok()) return;
                  memory->series.erase(key);  // expired: the next one is written anew
                });
 }

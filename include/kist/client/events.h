@@ -31,6 +31,9 @@ enum class EventType : uint8_t { kNormal, kWarning };
 
 inline constexpr size_t kEventKeysMax =
     4096;  // remembered for aggregation; the oldest are forgotten
+// Under way to the server at a time, of one recorder; beyond that they are dropped, as Kubernetes'
+// broadcaster drops what its queue of this length does not hold.
+inline constexpr size_t kEventsInFlightMax = 1000;
 inline constexpr size_t kSimilarEventsMax = 10;
 inline constexpr int kEventBurstMax = 25;
 inline constexpr std::chrono::seconds kEventRefill{300};
